@@ -1,0 +1,1 @@
+"""Runs algorithms as processes of this machine, sandboxed where bubblewrap works."""

@@ -1,0 +1,1 @@
+"""Which algorithm may meet which data: catalogue, files, trust, orders."""

@@ -1,0 +1,1 @@
+"""What the wire sees: calls, schemas, and how refusals read as answers."""

@@ -1,0 +1,1 @@
+"""What is done with a job: its model, its store, its engine, its folders."""

@@ -1,0 +1,1 @@
+"""The whole server inside another project's tests."""
