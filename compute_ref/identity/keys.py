@@ -1,0 +1,83 @@
+"""Private keys: a consumer's account, and the provider's own key on disk."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from coincurve import PrivateKey
+
+from compute_ref.identity.signatures import address_of, signing_hash
+
+
+class KeyFileUnsafe(Exception):
+    """The provider key cannot be trusted: readable by others, or not a key."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Account:
+    """An Ethereum account by its private key (32 bytes)."""
+
+    private_key: bytes
+
+    @classmethod
+    def create(cls) -> Account:
+        """A new account of random key."""
+        return cls(PrivateKey(secrets.token_bytes(32)).secret)
+
+    @classmethod
+    def from_hex(cls, text: str) -> Account:
+        """The account of a key in hex, with or without ``0x``; ValueError where it is none."""
+        key = bytes.fromhex(text.strip().removeprefix("0x"))
+        if len(key) != 32:
+            raise ValueError("a private key is 32 bytes: 64 hexadecimal digits")
+        return cls(PrivateKey(key).secret)
+
+    @property
+    def address(self) -> str:
+        """The checksummed address."""
+        return address_of(PrivateKey(self.private_key).public_key)
+
+    def sign(self, message: str) -> str:
+        """`message` signed as wallets do it: ``0x`` and 65 bytes in hex, v 27 or 28."""
+        raw = PrivateKey(self.private_key).sign_recoverable(signing_hash(message), hasher=None)
+        return "0x" + (raw[:64] + bytes([raw[64] + 27])).hex()
+
+    def secret_for(self, purpose: str) -> bytes:
+        """32 bytes derived from the key for one `purpose`; the key cannot be told from them."""
+        return hmac.digest(self.private_key, purpose.encode("utf-8"), "sha256")
+
+
+def provider_account(data_dir: Path) -> Account:
+    """The provider's key from ``data_dir/provider.key``, made with mode 0600 at first use."""
+    path = data_dir / "provider.key"
+    if not path.exists():
+        write_key(path, Account.create())
+    mode = path.stat().st_mode
+    if mode & 0o077:
+        raise KeyFileUnsafe(
+            f"{path} may be read by others: chmod 600 it, or remove it for a new key"
+        )
+    try:
+        return Account.from_hex(path.read_text(encoding="ascii"))
+    except ValueError as broken:
+        raise KeyFileUnsafe(
+            f"{path} holds no private key ({broken}): restore or remove it"
+        ) from broken
+
+
+def write_key(path: Path, account: Account) -> None:
+    """Write the key as a new file of mode 0600, whole or not at all; FileExistsError if there."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write("0x" + account.private_key.hex() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    finally:
+        draft.unlink()
