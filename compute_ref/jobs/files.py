@@ -1,0 +1,111 @@
+"""The journal's file, call by call, so that tests can break any of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+
+class JournalFile(Protocol):
+    """A file that grows at its end and is read anywhere."""
+
+    def size(self) -> int:
+        """Bytes in the file."""
+
+    def append(self, data: bytes) -> int:
+        """Write at the end; returns the bytes written, which may be fewer."""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes from `offset`."""
+
+    def truncate(self, size: int) -> None:
+        """Cut the file to `size` bytes."""
+
+    def sync(self) -> None:
+        """Return once everything appended is on the disk."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class DiskFile:
+    """A real file, made with mode 0600 if it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def size(self) -> int:
+        """Bytes in the file."""
+        return os.fstat(self._descriptor).st_size
+
+    def append(self, data: bytes) -> int:
+        """Write at the end."""
+        return os.write(self._descriptor, data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes from `offset`."""
+        return os.pread(self._descriptor, length, offset)
+
+    def truncate(self, size: int) -> None:
+        """Cut the file to `size` bytes."""
+        os.ftruncate(self._descriptor, size)
+
+    def sync(self) -> None:
+        """Wait for the disk."""
+        os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._descriptor)
+
+
+class MemoryFile:
+    """A file that lives as long as the object, for servers inside other people's tests."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def size(self) -> int:
+        """Bytes in the file."""
+        return len(self._data)
+
+    def append(self, data: bytes) -> int:
+        """Write at the end."""
+        self._data += data
+        return len(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes from `offset`."""
+        return bytes(self._data[offset : offset + length])
+
+    def truncate(self, size: int) -> None:
+        """Cut the file to `size` bytes."""
+        del self._data[size:]
+
+    def sync(self) -> None:
+        """Nothing to wait for."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names made, renamed or removed in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Replace `path` by `data`, whole or not at all, on the disk when this returns."""
+    draft = path.with_name(path.name + ".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_folder(path.parent)
