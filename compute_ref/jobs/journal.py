@@ -8,9 +8,11 @@ size and loses nothing to a crash: see :mod:`compute_ref.jobs.records` for the f
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
 
 from compute_ref.jobs.files import JournalFile
 from compute_ref.jobs.records import (
@@ -36,6 +38,20 @@ class Entry(NamedTuple):
     fields: tuple[Any, ...] = ()
 
 
+class Checkpoint(Protocol):
+    """An index written earlier, which spares reading the file up to `end`."""
+
+    @property
+    def end(self) -> int:
+        """Bytes of the file that it speaks of."""
+
+    def fits(self, generation: str, size: int) -> bool:
+        """Whether it belongs to a file of that generation and size."""
+
+    def entries(self) -> Iterator[tuple[str, str, Entry]]:
+        """Table, key and entry of every document at `end`, in their order."""
+
+
 Watcher = Callable[[str, str, Entry | None], None]
 
 
@@ -56,26 +72,32 @@ class Journal:
         indexed: Mapping[str, Sequence[str]],
         watch: Watcher,
         sync: bool = True,
-        resume: int = 0,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.tables: dict[str, dict[str, Entry]] = {}
         self.file = file
-        self.live = 0  # bytes of records that hold a current document, about
-        self._indexed = indexed
+        self.generation = ""
+        self.indexed = indexed
         self._watch = watch
         self._sync = sync
         self._broken = False
         self._durable = threading.Condition()
         self._syncing = False
+        self._ticket = 0
         self._synced = 0
         self._end = 0
-        self._load(resume)
+        self._load(checkpoint)
 
     @property
     def end(self) -> int:
-        """Bytes of sound records in the file: also the ticket for `wait_durable`."""
+        """Bytes of sound records in the file."""
         return self._end
+
+    @property
+    def ticket(self) -> int:
+        """The ticket of the last change, for `wait_durable`."""
+        return self._ticket
 
     def apply(self, changes: Sequence[Change]) -> int:
         """Append one record and return the ticket of its durability."""
@@ -87,7 +109,8 @@ class Journal:
             for change in changes:
                 self._enter(change, offset, len(line))
             self._end += len(line)
-            return self._end
+            self._ticket += 1
+            return self._ticket
 
     def wait_durable(self, ticket: int) -> None:
         """Return once all that stood before `ticket` is on the disk."""
@@ -110,20 +133,34 @@ class Journal:
             if entry is None:
                 return None
             line = self.file.read(entry.offset, entry.length)
-        return self._pick(line, table, key, entry.offset)
+        return _pick(line, table, key, entry.offset)
+
+    def document_at(self, entry: Entry, table: str, key: str) -> dict[str, Any]:
+        """The document that was current when `entry` was."""
+        line = self.file.read(entry.offset, entry.length)
+        return _pick(line, table, key, entry.offset)
+
+    @contextmanager
+    def replaced(self) -> Iterator[None]:
+        """Keep everybody from changing and syncing while the file is replaced by a durable one."""
+        with self._durable:
+            while self._syncing:
+                self._durable.wait()
+            with self.lock:
+                self._check()
+                yield
+                self._synced = self._ticket
+            self._durable.notify_all()
+
+    def install(self, other: Journal) -> None:
+        """Go on with the file and entries of `other`, which holds the same; within `replaced`."""
+        self.file.close()
+        self.file, self.tables, self._end = other.file, other.tables, other.end
+        self.generation = other.generation
 
     def close(self) -> None:
         """Let go of the file."""
         self.file.close()
-
-    def _pick(self, line: bytes, table: str, key: str, offset: int) -> dict[str, Any]:
-        try:
-            changes: Sequence[Change] = decode(line)
-        except ValueError as broken:
-            raise StoreDamaged(offset) from broken
-        found = next(doc for name, k, doc in reversed(changes) if (name, k) == (table, key))
-        assert found is not None  # noqa: S101 - the index never points at a removal
-        return found
 
     def _check(self) -> None:
         if self._broken:
@@ -149,7 +186,7 @@ class Journal:
         """Sync for all who wait; called and left with the condition held."""
         self._syncing = True
         with self.lock:
-            target = self._end
+            target = self._ticket
             file = self.file
         self._durable.release()
         try:
@@ -171,31 +208,45 @@ class Journal:
             if entries.pop(key, None) is not None:
                 self._watch(table, key, None)
             return
-        fields = tuple(document.get(name) for name in self._indexed.get(table, ()))
+        fields = tuple(document.get(name) for name in self.indexed.get(table, ()))
         entries[key] = entry = Entry(offset, length, fields)
         self._watch(table, key, entry)
 
-    def _load(self, resume: int) -> None:
-        self._end = resume
-        for line in self.sound_lines(resume):
-            if line.offset == 0:
-                if line.content != HEADER:
-                    raise StoreDamaged(0)
-            else:
-                for change in line.content:
-                    self._enter(tuple(change), line.offset, line.length)
+    def _load(self, checkpoint: Checkpoint | None) -> None:
+        self._read_header()
+        if checkpoint and checkpoint.fits(self.generation, self.file.size()):
+            self._end = checkpoint.end
+            for table, key, entry in checkpoint.entries():
+                self.tables.setdefault(table, {})[key] = entry
+                self._watch(table, key, entry)
+        for line in self.sound_lines(self._end):
+            for change in line.content:
+                self._enter(tuple(change), line.offset, line.length)
             self._end = line.offset + line.length
-        if self._end < self.file.size():
+        self._cut_tail()
+
+    def _read_header(self) -> None:
+        lines = self.sound_lines(0)
+        first = next(lines, None)
+        if first is None:
+            self._cut_tail()
+            header = encode({**HEADER, "generation": secrets.token_hex(8)})
+            self._append(header)
+            first = Line(0, len(header), decode(header))
+        if not isinstance(first.content, dict) or first.content.items() < HEADER.items():
+            raise StoreDamaged(0)
+        self.generation = first.content["generation"]
+        self._end = first.length
+
+    def _cut_tail(self) -> None:
+        excess = self.file.size() - self._end
+        if excess:
             logger.warning(
-                "The store ended in an unfinished record; %d bytes after byte %d were cut off.",
-                self.file.size() - self._end,
+                "The store ended in an unfinished record; %d bytes from byte %d on were cut off.",
+                excess,
                 self._end,
             )
             self.file.truncate(self._end)
-        if self._end == 0:
-            header = encode(HEADER)
-            self._append(header)
-            self._end = len(header)
 
     def sound_lines(self, start: int) -> Iterator[Line]:
         """Every sound line from `start` on; stops at a torn tail, raises StoreDamaged before it."""
@@ -214,3 +265,13 @@ class Journal:
         while chunk := self.file.read(start, CHUNK):
             start += len(chunk)
             yield chunk
+
+
+def _pick(line: bytes, table: str, key: str, offset: int) -> dict[str, Any]:
+    try:
+        changes: Sequence[Change] = decode(line)
+    except ValueError as broken:
+        raise StoreDamaged(offset) from broken
+    found = next(doc for name, k, doc in reversed(changes) if (name, k) == (table, key))
+    assert found is not None  # noqa: S101 - the index never points at a removal
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 from tinydb import Storage, TinyDB
@@ -50,8 +51,8 @@ class Overlay(MutableMapping[str, Document]):
 
     def __getitem__(self, key: str) -> Document:
         if key not in self._touched:
-            self._touched[key] = self._below[key]
             self._before[key] = self._below[key]
+            self._touched[key] = deepcopy(self._before[key])
         document = self._touched[key]
         if document is None:
             raise KeyError(key)

@@ -1,0 +1,94 @@
+"""What is accepted once: nonces and orders; and which tokens are revoked.
+
+Each method is called inside a batch of the store, so that what is spent here and what it pays
+for become one record. These entries outlive every job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from tinydb.table import Document, Table
+
+from compute_ref.assets.plan import Order
+from compute_ref.identity.nonces import NonceClaim
+from compute_ref.jobs.tables import JournalDB
+from compute_ref.refusals import NonceUsed, Refused
+
+
+class Ledger:
+    """The tables ``nonces``, ``orders`` and ``tokens``."""
+
+    def __init__(self, db: JournalDB) -> None:
+        self._nonces = db.table("nonces")
+        self._orders = db.table("orders")
+        self._tokens = db.table("tokens")
+
+    def last_nonce(self, address: str) -> str | None:
+        """The last nonce accepted from `address`."""
+        entry = _get(self._nonces, address)
+        return None if entry is None else str(entry["nonce"])
+
+    def spend(self, claim: NonceClaim | None) -> None:
+        """Accept the claim, or raise NonceUsed; None is a call that spends none."""
+        if claim is None:
+            return
+        last = self.last_nonce(claim.address)
+        if last is not None and claim.value <= Decimal(last):
+            raise NonceUsed
+        self._nonces.upsert(Document({"nonce": claim.nonce}, doc_id=_id(claim.address)))
+
+    def refuses(self, order: Order, now: float) -> bool:
+        """Whether the order is bound to something else, or has outlived its service's timeout."""
+        entry = _get(self._orders, order.transaction)
+        if entry is None:
+            return False
+        if (entry["documentId"], entry["serviceId"], entry["consumer"]) != _binding(order):
+            return True
+        return 0 < order.lifetime < now - float(entry["firstUsed"])
+
+    def bind(self, orders: Iterable[Order], now: float) -> None:
+        """Bind each order, or raise Refused for the first that cannot be."""
+        for order in orders:
+            if self.refuses(order, now):
+                raise Refused({order.resource: order.code})
+            if _get(self._orders, order.transaction) is None:
+                document_id, service_id, consumer = _binding(order)
+                fields = {
+                    "documentId": document_id,
+                    "serviceId": service_id,
+                    "consumer": consumer,
+                    "firstUsed": now,
+                }
+                self._orders.insert(Document(fields, doc_id=_id(order.transaction)))
+
+    def revoke(self, token_id: str, expires: float) -> None:
+        """Remember a revoked token until it would expire anyway."""
+        self._tokens.upsert(Document({"expires": expires}, doc_id=_id(token_id)))
+
+    def restore(self, token_id: str) -> None:
+        """Forget that a token was revoked."""
+        self._tokens.remove(doc_ids=[_id(token_id)])
+
+    def is_revoked(self, token_id: str) -> bool:
+        """Whether the token is revoked."""
+        return _get(self._tokens, token_id) is not None
+
+    def forget_tokens(self, now: float) -> None:
+        """Drop revocations of tokens that have expired."""
+        self._tokens.remove(lambda entry: entry["expires"] < now)
+
+
+def _binding(order: Order) -> tuple[str, str, str]:
+    return order.document_id, order.service_id, order.consumer
+
+
+def _id(key: str) -> Any:
+    return key  # our tables are keyed by text, which TinyDB's annotations do not foresee
+
+
+def _get(table: Table, key: str) -> Document | None:
+    found = table.get(doc_id=_id(key))
+    return found if isinstance(found, Document) else None

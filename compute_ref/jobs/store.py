@@ -1,0 +1,259 @@
+"""Everything the server must not lose: jobs, plans, nonces, orders, revocations.
+
+TinyDB is the database (``Store.db``, its query API included) over an append-only journal. What
+an answer promises is on the disk before the answer leaves: acceptances, launch names, stop and
+delete requests, final statuses, tokens. Other changes are written at once but not waited for: a
+killed server loses none, a power cut may show an earlier status that is not final.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tinydb.table import Document
+
+from compute_ref.assets.plan import Order, Plan
+from compute_ref.clock import Clock
+from compute_ref.identity.nonces import NonceClaim
+from compute_ref.jobs.documents import from_document, to_document
+from compute_ref.jobs.files import MemoryFile
+from compute_ref.jobs.folder import StoreFolder
+from compute_ref.jobs.index import JOB_FIELDS, JobFilter, JobIndex
+from compute_ref.jobs.journal import Journal
+from compute_ref.jobs.ledger import Ledger
+from compute_ref.jobs.model import Job, StopRequest
+from compute_ref.jobs.tables import JournalDB, JournalStorage
+from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused
+from compute_ref.settings import Queue
+
+INDEXED = {"jobs": JOB_FIELDS}
+
+
+class Store:
+    """One server's records. Every method may be called from any thread."""
+
+    def __init__(
+        self, journal: Journal, index: JobIndex, clock: Clock, folder: StoreFolder | None
+    ) -> None:
+        self._storage = JournalStorage(journal)
+        self.db = JournalDB(storage=lambda: self._storage)
+        self._journal = journal
+        self._index = index
+        self._clock = clock
+        self._folder = folder
+        self._jobs = self.db.table("jobs")
+        self._plans = self.db.table("plans")
+        self._ledger = Ledger(self.db)
+
+    @classmethod
+    def open(cls, path: Path, clock: Clock, *, sync: bool = True) -> Store:
+        """The store of a data folder, made if new; raises StoreLocked or StoreDamaged."""
+        folder = StoreFolder(path)
+        index = JobIndex()
+        journal = folder.journal(INDEXED, index.watch, sync)
+        return cls(journal, index, clock, folder)
+
+    @classmethod
+    def in_memory(cls, clock: Clock) -> Store:
+        """A store that ends with the process."""
+        index = JobIndex()
+        return cls(Journal(MemoryFile(), indexed=INDEXED, watch=index.watch), index, clock, None)
+
+    def close(self) -> None:
+        """Write the index checkpoint and let go of the folder."""
+        if self._folder is None:
+            self.db.close()
+        else:
+            self._folder.close(self._journal)
+
+    def compact(self) -> None:
+        """Write a new file of what is current, while the old one goes on taking changes."""
+        if self._folder is not None:
+            self._folder.compact(self._journal)
+
+    # Jobs
+
+    def get(self, job_id: str, *, deleting: bool = False) -> Job:
+        """The job, or JobUnknown; one that is being deleted only where `deleting` is true."""
+        document = self._jobs.get(doc_id=_id(job_id))
+        if not isinstance(document, Document) or (document["deleting"] and not deleting):
+            raise JobUnknown
+        return from_document(document)
+
+    def find(self, wanted: JobFilter, limit: int = 1000, offset: int = 0) -> list[Job]:
+        """Jobs, newest first."""
+        with self._journal.lock:
+            ids = list(islice(self._index.find(wanted), offset, offset + limit))
+            return [self.get(job_id) for job_id in ids]
+
+    def unfinished(self) -> list[Job]:
+        """Jobs that are not final, and those being deleted, oldest first."""
+        with self._journal.lock:
+            return [self.get(job_id, deleting=True) for job_id in self._index.unfinished()]
+
+    def plan(self, job_id: str) -> Plan:
+        """What the job's current run is to do."""
+        document = self._plans.get(doc_id=_id(job_id))
+        if not isinstance(document, Document):
+            raise JobUnknown
+        return Plan.from_document(document)
+
+    def accept(self, job: Job, plan: Plan, claim: NonceClaim | None, limits: Queue) -> None:
+        """Keep a new job with what pays for it, in one durable record.
+
+        Raises NonceUsed, QueueFull, Refused (an order bound elsewhere) or StoreUnavailable; then
+        nothing is kept.
+        """
+        with self._durable():
+            self._ledger.spend(claim)
+            self._check_queue(job.owner, limits)
+            self._ledger.bind(plan.orders, self._clock.now())
+            self._put(job)
+            self._plans.insert(Document(plan.to_document(), doc_id=_id(job.job_id)))
+
+    def restart(
+        self, job_id: str, owner: str, plan: Plan, claim: NonceClaim | None, limits: Queue
+    ) -> Job:
+        """Begin the next run of the owner's final job, in one durable record; returns the job."""
+        with self._durable():
+            job = self._own(job_id, owner)
+            self._ledger.spend(claim)
+            if not job.final:
+                raise Refused({"jobId": "not_final"})
+            self._check_queue(owner, limits)
+            self._ledger.bind(plan.orders, self._clock.now())
+            again = job.run_again(self._clock.now(), main_order(plan))
+            self._put(again)
+            self._plans.upsert(Document(plan.to_document(), doc_id=_id(job_id)))
+            return again
+
+    def change(self, job_id: str, change: Callable[[Job], Job], *, sync: bool = False) -> Job:
+        """Read, change and write one job; `sync` waits for the disk. Returns the changed job."""
+        with self._storage.batch():
+            old = self.get(job_id, deleting=True)
+            new = change(old)
+            if new != old:
+                self._put(new)
+        if sync:
+            self._journal.wait_durable(self._journal.ticket)
+        self._tidy()
+        return new
+
+    def ask_stop(self, job_ids: Sequence[str], claim: NonceClaim | None) -> list[Job]:
+        """Record a stop request for each job with the nonce that pays for it, durable."""
+        with self._durable():
+            self._ledger.spend(claim)
+            return [
+                self._changed(job_id, lambda job: job.stop_asked(StopRequest.ASKED))
+                for job_id in job_ids
+            ]
+
+    def ask_delete(self, job_ids: Sequence[str], claim: NonceClaim | None) -> list[Job]:
+        """Record the intent to delete each job with the nonce that pays for it, durable."""
+        with self._durable():
+            self._ledger.spend(claim)
+            return [
+                self._changed(job_id, lambda job: replace(job, deleting=True)) for job_id in job_ids
+            ]
+
+    def remove(self, job_id: str) -> None:
+        """Forget the job and its plan, durable; what was spent on it stays spent."""
+        with self._durable():
+            self._jobs.remove(doc_ids=[_id(job_id)])
+            self._plans.remove(doc_ids=[_id(job_id)])
+
+    # Nonces, orders, tokens
+
+    def last_nonce(self, address: str) -> str | None:
+        """The last nonce accepted from `address`, as it was sent, or None."""
+        return self._ledger.last_nonce(address)
+
+    def consume(self, claim: NonceClaim | None, job_id: str = "", digest: str = "") -> None:
+        """Spend a nonce, durable. A `digest` is kept with the job and never accepted again."""
+        if claim is None:
+            return
+        with self._durable():
+            self._ledger.spend(claim)
+            if digest:
+                self._changed(job_id, lambda job: remember(job, digest))
+
+    def order_refused(self, order: Order) -> bool:
+        """Whether the order cannot be bound now; binds nothing."""
+        return self._ledger.refuses(order, self._clock.now())
+
+    def revoke(self, token_id: str, expires: float, claim: NonceClaim) -> None:
+        """Revoke a token and spend the nonce, durable."""
+        with self._durable():
+            self._ledger.spend(claim)
+            self._ledger.revoke(token_id, expires)
+
+    def restore(self, token_id: str, claim: NonceClaim) -> None:
+        """Lift a token's revocation and spend the nonce, durable."""
+        with self._durable():
+            self._ledger.spend(claim)
+            self._ledger.restore(token_id)
+
+    def is_revoked(self, token_id: str) -> bool:
+        """Whether the token is revoked."""
+        return self._ledger.is_revoked(token_id)
+
+    def forget_tokens(self) -> None:
+        """Drop revocations of tokens that have expired."""
+        with self._storage.batch():
+            self._ledger.forget_tokens(self._clock.now())
+
+    @contextmanager
+    def _durable(self) -> Iterator[None]:
+        with self._storage.batch():
+            yield
+        self._journal.wait_durable(self._journal.ticket)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        if self._folder is not None:
+            self._folder.compact_when_worth_it(self._journal)
+
+    def _put(self, job: Job) -> None:
+        self._jobs.upsert(Document(to_document(job), doc_id=_id(job.job_id)))
+
+    def _changed(self, job_id: str, change: Callable[[Job], Job]) -> Job:
+        job = change(self.get(job_id))
+        self._put(job)
+        return job
+
+    def _own(self, job_id: str, owner: str) -> Job:
+        job = self.get(job_id)
+        if job.owner != owner:
+            raise JobUnknown
+        return job
+
+    def _check_queue(self, owner: str, limits: Queue) -> None:
+        if self._index.queued_in_all >= limits.max_queued:
+            raise QueueFull("The server's queue is full. Try again when jobs have started.", 30)
+        if self._index.queued[owner] >= limits.max_queued_per_owner:
+            raise QueueFull(
+                "This consumer has as many jobs waiting as one may have. Try again"
+                " when some have started, or delete some.",
+                30,
+            )
+
+
+def main_order(plan: Plan) -> str:
+    """The order of the main dataset, which the wire calls agreementId."""
+    return plan.orders[0].transaction
+
+
+def remember(job: Job, digest: str) -> Job:
+    """`job` with the digest of an accepted message, or NonceUsed where it was accepted before."""
+    if digest in job.used_digests:
+        raise NonceUsed
+    return replace(job, used_digests=(*job.used_digests, digest))
+
+
+def _id(key: str) -> Any:
+    return key  # our tables are keyed by text, which TinyDB's annotations do not foresee
