@@ -1,0 +1,189 @@
+"""/api/services/compute: start or restart, look, stop, delete."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import falcon
+
+from compute_ref.assets.plan import Plan
+from compute_ref.http.fields import JOB_ID_LENGTH
+from compute_ref.http.headers import base_url
+from compute_ref.http.parameters import body, query, query_or_body
+from compute_ref.http.restarts import repeated, start_request
+from compute_ref.http.schemas import Find, Reference, Start, loaded
+from compute_ref.http.senders import sender
+from compute_ref.http.status import DELETED, STOPPED, Acknowledged, View, status_object
+from compute_ref.identity.addresses import checksum_address
+from compute_ref.identity.callers import Caller
+from compute_ref.jobs.expiry import expired
+from compute_ref.jobs.index import JobFilter
+from compute_ref.jobs.model import Job, Passage, Status
+from compute_ref.jobs.room import check_room
+from compute_ref.jobs.store import main_order
+from compute_ref.refusals import JobUnknown, Malformed
+from compute_ref.services import Services
+
+LAST_LETTERS = "ghijklmnopqrstuvwxyz"
+
+
+class ComputeResource:
+    """The four calls on jobs; each answers with an array of status objects."""
+
+    def __init__(self, services: Services) -> None:
+        self._its = services
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Start a job, or a further run of one."""
+        wanted = loaded(Start, body(req, self._its.settings.server.max_body))
+        job_id = wanted.get("jobId", "")
+        if not job_id:
+            require_dataset(wanted)
+        document_id = wanted.get("dataset", {}).get("documentId", "")
+        caller = self._its.callers.spending(sender(req, wanted), job_id, document_id)
+        job = self._restart(job_id, wanted, caller) if job_id else self._start(wanted, caller)
+        self._its.engine.submit(job.job_id)
+        resp.media = self._shown(req, [job], signed=True)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Jobs by owner, document, job or order, newest first."""
+        wanted = loaded(Find, query(req))
+        keys = ("consumerAddress", "documentId", "jobId", "agreementId")
+        if not any(key in wanted for key in keys):
+            text = "One of consumerAddress, documentId, jobId and agreementId is required."
+            raise Malformed({key: [text] for key in keys})
+        caller = self._reader(req, wanted)
+        owner = wanted.get("consumerAddress")
+        found = self._its.store.find(
+            JobFilter(
+                job_id=wanted.get("jobId"),
+                owner=checksum_address(owner) if owner else None,
+                document_id=wanted.get("documentId"),
+                agreement_id=wanted.get("agreementId"),
+            ),
+            wanted["limit"],
+            wanted["offset"],
+        )
+        resp.media = self._shown(req, found, signed=caller is not None)
+
+    def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Stop; answers when none of the algorithms runs."""
+        wanted = loaded(Reference, query_or_body(req, self._its.settings.server.max_body))
+        job_id, document_id = wanted.get("jobId", ""), wanted.get("documentId", "")
+        who = sender(req, wanted)
+
+        def first_run() -> bool:
+            return any(job.run == 1 for job in self._own(who.address, job_id))
+
+        caller = self._its.callers.stopping(who, job_id, document_id, first_run)
+        jobs = self._meant(caller, job_id, document_id)
+        if not job_id:
+            jobs = [job for job in jobs if not job.final]
+        with self._its.slow.place():
+            jobs = self._its.store.ask_stop([job.job_id for job in jobs], caller.claim)
+            self._its.engine.stop([job.job_id for job in jobs])
+        now = [current for job in jobs for current in self._own(caller.address, job.job_id)]
+        resp.media = self._shown(req, now, signed=True, acknowledged=STOPPED)
+
+    def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Stop and remove with everything that belongs to the job."""
+        wanted = loaded(Reference, query_or_body(req, self._its.settings.server.max_body))
+        job_id, document_id = wanted.get("jobId", ""), wanted.get("documentId", "")
+        if not job_id and not document_id:
+            text = "One of jobId and documentId is required."
+            raise Malformed({"jobId": [text], "documentId": [text]})
+        who = sender(req, wanted)
+
+        def own() -> bool:
+            return bool(self._own(who.address, job_id))
+
+        caller = self._its.callers.deleting(who, job_id, document_id, own)
+        jobs = self._meant(caller, job_id, document_id)
+        with self._its.slow.place():
+            jobs = self._its.store.ask_delete([job.job_id for job in jobs], caller.claim)
+            self._its.engine.delete([job.job_id for job in jobs])
+        resp.media = self._shown(req, jobs, signed=True, acknowledged=DELETED)
+
+    def _start(self, wanted: Mapping[str, Any], caller: Caller) -> Job:
+        plan = self._its.admission.admit(start_request(wanted), caller.address)
+        self._check_room()
+        job = new_job(plan, caller.address, self._its.clock.now())
+        self._its.store.accept(job, plan, caller.claim, self._its.settings.queue)
+        return job
+
+    def _restart(self, job_id: str, wanted: Mapping[str, Any], caller: Caller) -> Job:
+        if not self._own(caller.address, job_id):
+            raise JobUnknown
+        request = repeated(self._its.store.plan(job_id), wanted)
+        plan = self._its.admission.admit(request, caller.address)
+        self._check_room()
+        return self._its.store.restart(
+            job_id, caller.address, plan, caller.claim, self._its.settings.queue
+        )
+
+    def _check_room(self) -> None:
+        settings = self._its.settings
+        check_room(settings.server.data_dir, settings.queue.min_free_disk)
+
+    def _reader(self, req: falcon.Request, wanted: Mapping[str, Any]) -> Caller | None:
+        if "consumerAddress" not in wanted:
+            if "signature" in wanted or req.get_header("AuthToken"):
+                text = "The consumerAddress field is required."
+                raise Malformed({"consumerAddress": [text]})
+            return None
+        who = sender(req, wanted)
+        return self._its.callers.reading(who, wanted.get("jobId", ""), wanted.get("documentId", ""))
+
+    def _own(self, address: str, job_id: str) -> Sequence[Job]:
+        return self._its.store.find(JobFilter(job_id=job_id, owner=address))
+
+    def _meant(self, caller: Caller, job_id: str, document_id: str) -> list[Job]:
+        found = self._its.store.find(
+            JobFilter(job_id or None, caller.address, document_id or None), limit=10**9
+        )
+        if job_id and not found:
+            raise JobUnknown
+        return found
+
+    def _shown(
+        self,
+        req: falcon.Request,
+        jobs: Sequence[Job],
+        *,
+        signed: bool,
+        acknowledged: Acknowledged | None = None,
+    ) -> list[dict[str, Any]]:
+        base, now = base_url(req, self._its.settings.server), self._its.clock.now()
+        environments = {one.id: one for one in self._its.settings.environments}
+        return [
+            status_object(
+                job,
+                View(base, signed, expired(job, environments.get(job.environment), now)),
+                acknowledged,
+            )
+            for job in jobs
+        ]
+
+
+def require_dataset(wanted: Mapping[str, Any]) -> None:
+    """Malformed with the sentence clients look for, where a new job names no dataset."""
+    if "dataset" not in wanted:
+        text = "The dataset.documentId field is required."
+        raise Malformed({"dataset.documentId": [text]})
+
+
+def new_job(plan: Plan, owner: str, now: float) -> Job:
+    """The first run of an admitted plan."""
+    return Job(
+        job_id=secrets.token_hex(JOB_ID_LENGTH)[: JOB_ID_LENGTH - 1] + secrets.choice(LAST_LETTERS),
+        owner=owner,
+        document_id=plan.datasets[0].document_id,
+        agreement_id=main_order(plan),
+        environment=plan.environment,
+        algo_did=plan.algorithm.document_id,
+        input_dids=tuple(dataset.document_id for dataset in plan.datasets),
+        created=now,
+        history=(Passage(1, Status.WARMING_UP, now),),
+    )

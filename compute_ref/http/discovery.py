@@ -1,0 +1,42 @@
+"""GET /: where everything is. Clients read it before nearly every call, so it is made once."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Final
+
+import falcon
+
+from compute_ref.services import Services
+
+ENDPOINTS: Final = {
+    "computeStart": ["POST", "/api/services/compute"],
+    "computeStop": ["PUT", "/api/services/compute"],
+    "computeStatus": ["GET", "/api/services/compute"],
+    "computeDelete": ["DELETE", "/api/services/compute"],
+    "computeResult": ["GET", "/api/services/computeResult"],
+    "computeEnvironments": ["GET", "/api/services/computeEnvironments"],
+    "initializeCompute": ["POST", "/api/services/initializeCompute"],
+    "fileinfo": ["POST", "/api/services/fileinfo"],
+    "nonce": ["GET", "/api/services/nonce"],
+    "create_auth_token": ["GET", "/api/services/createAuthToken"],
+    "delete_auth_token": ["DELETE", "/api/services/deleteAuthToken"],
+}
+
+
+class DiscoveryResource:
+    """Software, chains, provider address and the table of calls."""
+
+    def __init__(self, services: Services) -> None:
+        chains = services.settings.chains.ids
+        self._document = {
+            "software": "compute-ref",
+            "version": version("compute-ref"),
+            "providerAddresses": {str(chain): services.provider.address for chain in chains},
+            "chainIds": list(chains),
+            "serviceEndpoints": ENDPOINTS,
+        }
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """The document."""
+        resp.media = self._document

@@ -1,0 +1,53 @@
+"""Finding plug-ins and asking them for backends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from compute_ref.plugins import hookspecs
+from compute_ref.plugins.backend import Backend, Site
+
+GROUP = "compute_ref"
+
+
+class BackendUnknown(Exception):
+    """An environment names a backend that no plug-in offers."""
+
+
+def plugin_manager(plugins: Iterable[object]) -> pluggy.PluginManager:
+    """Every installed plug-in of the group ``compute_ref``, and `plugins` before them."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    manager.load_setuptools_entrypoints(GROUP)
+    for plugin in plugins:
+        manager.register(plugin)
+    manager.check_pending()
+    return manager
+
+
+def make_backends(
+    hooks: pluggy.HookRelay, wanted: Iterable[str], site: Callable[[str], Site]
+) -> dict[str, Backend]:
+    """One backend for each name wanted; BackendUnknown with what to install otherwise."""
+    offered = {name: make for some in hooks.backends() for name, make in some.items()}
+    made: dict[str, Backend] = {}
+    for name in dict.fromkeys(wanted):
+        if name not in offered:
+            known = ", ".join(sorted(offered)) or "none"
+            raise BackendUnknown(
+                f'no installed plug-in offers the backend "{name}" (offered: {known});'
+                f' install it, for example with: pip install "compute-ref[{name}]"'
+            )
+        made[name] = offered[name](site(name))
+    return made
+
+
+def site_of(
+    options: Mapping[str, Mapping[str, Any]], data_dir: Path, host_data_dir: Path, loopback: bool
+) -> Callable[[str], Site]:
+    """What each backend is told of the server, by its name."""
+    return lambda name: Site(options.get(name, {}), data_dir, host_data_dir, loopback)
