@@ -1,0 +1,88 @@
+"""Ends for jobs that cannot go the usual way: the server's own faults, a missing environment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Final, NoReturn
+
+from compute_ref.jobs.endings import Ending
+from compute_ref.jobs.mailbox import Left
+from compute_ref.jobs.model import FinishReason, Job, Status
+from compute_ref.jobs.publishing import end
+from compute_ref.jobs.turn import House, Turn
+from compute_ref.plugins import Backend, BackendUnavailable, Exit, Handle, Limits, Run
+from compute_ref.refusals import StoreUnavailable
+from compute_ref.settings import Environment
+
+log = logging.getLogger(__name__)
+FAULT: Final = Ending(
+    FinishReason.BACKEND,
+    "The server met a fault of its own while it saw to this job. Restart the job; if it ends like"
+    " this again, tell the server's operator.",
+    sound=False,
+)
+HOMELESS: Final = Ending(
+    FinishReason.BACKEND,
+    "The job's environment is no longer configured on this server. Start it in another one.",
+    sound=False,
+)
+
+
+class NoBackend(Backend):
+    """Stands where an environment, and with it the backend of a job, is no longer configured."""
+
+    def check(self) -> str:
+        """Raise BackendUnavailable."""
+        self._missing()
+
+    def enforced(self, limits: Limits) -> Mapping[str, str]:
+        """Nothing is."""
+        return {}
+
+    def launch(self, run: Run) -> Handle:
+        """Raise BackendUnavailable."""
+        self._missing()
+
+    def find(self, name: str) -> Handle | None:
+        """Raise BackendUnavailable."""
+        self._missing()
+
+    def list(self) -> Collection[str]:
+        """Nothing."""
+        return ()
+
+    def wait(self, handle: Handle, timeout: float | None) -> Exit | None:
+        """Raise BackendUnavailable."""
+        self._missing()
+
+    def stop(self, name: str, grace: float) -> None:
+        """Raise BackendUnavailable."""
+        self._missing()
+
+    def remove(self, name: str) -> None:
+        """Raise BackendUnavailable."""
+        self._missing()
+
+    def _missing(self) -> NoReturn:
+        raise BackendUnavailable("the environment is no longer configured")
+
+
+def end_homeless(house: House, job: Job) -> None:
+    """End a job whose environment is gone from the configuration."""
+    environment = Environment(id=job.environment, backend="")
+    end_by_fault(Turn(house, environment, NoBackend(), job), HOMELESS)
+
+
+def end_by_fault(turn: Turn, ending: Ending = FAULT) -> None:
+    """End a job for which no phase is left to take; if nothing else works, without a log."""
+    with suppress(Left):
+        try:
+            end(turn, status=Status.COMPLETED, ending=ending)
+        except StoreUnavailable:
+            log.error("job %s waits: the store takes no changes", turn.ticket[0])
+        except Exception:
+            log.exception("job %s could not be ended in the usual way", turn.ticket[0])
+            now = turn.house.clock.now()
+            turn.change(lambda job: ending.of(job).ended(Status.COMPLETED, now, ()), sync=True)

@@ -1,0 +1,48 @@
+"""Telling plug-ins what became of a job, without ever waiting for them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import Any
+
+from compute_ref.jobs.model import Job
+
+log = logging.getLogger(__name__)
+
+
+class Notices:
+    """The changes of one run, told in order by the hook ``job_changed``.
+
+    A plug-in that hangs keeps the later notices of this run to itself, and nothing else.
+    """
+
+    def __init__(self, hooks: Any) -> None:
+        self._hooks = hooks
+        self._lock = threading.Lock()
+        self._untold: deque[Job] = deque()
+        self._telling = False
+
+    def post(self, job: Job) -> None:
+        """Tell of `job` as it is now, soon."""
+        with self._lock:
+            self._untold.append(job)
+            if self._telling:
+                return
+            self._telling = True
+        threading.Thread(target=self._tell, name=f"notices {job.job_id}", daemon=True).start()
+
+    def _tell(self) -> None:
+        while (job := self._next()) is not None:
+            try:
+                self._hooks.job_changed(job=job)
+            except Exception:
+                log.exception("a plug-in failed in job_changed; the job goes on")
+
+    def _next(self) -> Job | None:
+        with self._lock:
+            if not self._untold:
+                self._telling = False
+                return None
+            return self._untold.popleft()

@@ -1,0 +1,79 @@
+"""From 10 to 30: the workspace is made, inputs and algorithm are put in place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from compute_ref.jobs.calls import CallFailed
+from compute_ref.jobs.endings import Ending
+from compute_ref.jobs.launching import name_run
+from compute_ref.jobs.mailbox import StopAsked
+from compute_ref.jobs.messages import plain
+from compute_ref.jobs.model import FinishReason, ResultType, Status
+from compute_ref.jobs.provisioning import AlgorithmFailed, DataFailed
+from compute_ref.jobs.publishing import provisioning_failed, stopped_early
+from compute_ref.jobs.turn import Phase, Turn
+
+MOST_ATTEMPTS: Final = 3
+WORN_OUT: Final = (
+    "The server went down each time while it put the inputs in place. Tell its operator, and"
+    " restart the job when the server is well again."
+)
+
+
+def prepare(turn: Turn) -> Phase:
+    """Begin, or begin again after a restart of the server, at most three times."""
+    if turn.mailbox.stop_asked:
+        return stopped_early(turn)
+    if turn.job.attempts >= MOST_ATTEMPTS:
+        return _data_failed(turn, WORN_OUT)
+    turn.enter(Status.STARTED)
+    turn.change(lambda job: replace(job, attempts=job.attempts + 1), sync=True)
+    turn.enter(Status.CONFIGURING)
+    return provision
+
+
+def provision(turn: Turn) -> Phase:
+    """Fetch inputs and algorithm; a stop does not wait for them."""
+    try:
+        turn.ask(
+            "provisioning",
+            partial(_provision, turn),
+            turn.house.deadlines.provisioning,
+            stoppable=True,
+            expected=(DataFailed, AlgorithmFailed),
+        )
+    except StopAsked:
+        turn.cancel.set()
+        return stopped_early(turn)
+    except DataFailed as failure:
+        return _data_failed(turn, str(failure))
+    except AlgorithmFailed as failure:
+        return _algorithm_failed(turn, str(failure))
+    except CallFailed as failure:
+        turn.cancel.set()
+        return _data_failed(turn, f"{failure}. Try again later, or tell the server's operator.")
+    turn.enter(Status.PROVISIONED)
+    return name_run
+
+
+def _provision(turn: Turn) -> None:
+    workspaces, (job_id, number) = turn.house.workspaces, turn.ticket
+    folders = workspaces.fresh(job_id, number)
+    workspaces.keep_run(job_id, number)
+    plan = turn.house.store.plan(job_id)
+    turn.house.provision(
+        plan, folders, turn.cancel, partial(turn.messages.add, ResultType.CONFIGURATION_LOG)
+    )
+
+
+def _data_failed(turn: Turn, text: str) -> Phase:
+    ending = Ending(FinishReason.DATA_PROVISIONING, plain(text))
+    return provisioning_failed(turn, Status.DATA_FAILED, ending)
+
+
+def _algorithm_failed(turn: Turn, text: str) -> Phase:
+    ending = Ending(FinishReason.ALGORITHM_PROVISIONING, plain(text))
+    return provisioning_failed(turn, Status.ALGORITHM_FAILED, ending)
