@@ -26,13 +26,21 @@ def name_run(turn: Turn) -> Phase:
     """Make the run's name durable: whatever is launched can be found again."""
     naming = partial(turn.backend.name, *turn.ticket)
     try:
-        name: object = turn.ask("name", naming, turn.house.deadlines.backend_call)
+        name = turn.ask("name", naming, turn.house.deadlines.backend_call)
     except CallFailed as failure:
         return concluded(turn, by_backend(str(failure)))
-    if not isinstance(name, str) or not name:
+    if not _is_name(name):
         return concluded(turn, by_backend("it gave the run no name"))
     turn.change(partial(replace, launched=name), sync=True)
     return launch
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name != ""
+
+
+def _is_handle(handle: object) -> bool:
+    return isinstance(handle, Handle)
 
 
 def launch(turn: Turn) -> Phase:
@@ -48,7 +56,7 @@ def launch(turn: Turn) -> Phase:
         return provisioning_failed(turn, Status.ALGORITHM_FAILED, ending)
     except CallFailed as failure:
         return _failed(turn, by_backend(str(failure)))
-    if not isinstance(handle, Handle):
+    if not _is_handle(handle):
         return _failed(turn, by_backend("launch gave no handle"))
     turn.messages.add(ResultType.CONFIGURATION_LOG, "The algorithm was launched.")
     return launched(turn, handle)

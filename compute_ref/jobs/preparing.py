@@ -32,7 +32,14 @@ def prepare(turn: Turn) -> Phase:
     turn.enter(Status.STARTED)
     turn.change(lambda job: replace(job, attempts=job.attempts + 1), sync=True)
     turn.enter(Status.CONFIGURING)
+    _make_folders(turn)
     return provision
+
+
+def _make_folders(turn: Turn) -> None:
+    """On the worker's own thread: a delete waits for it, so that nothing is made after it."""
+    turn.house.workspaces.remove_older(*turn.ticket)
+    turn.house.workspaces.fresh(*turn.ticket)
 
 
 def provision(turn: Turn) -> Phase:
@@ -60,13 +67,9 @@ def provision(turn: Turn) -> Phase:
 
 
 def _provision(turn: Turn) -> None:
-    workspaces, (job_id, number) = turn.house.workspaces, turn.ticket
-    folders = workspaces.fresh(job_id, number)
-    workspaces.keep_run(job_id, number)
-    plan = turn.house.store.plan(job_id)
-    turn.house.provision(
-        plan, folders, turn.cancel, partial(turn.messages.add, ResultType.CONFIGURATION_LOG)
-    )
+    say = partial(turn.messages.add, ResultType.CONFIGURATION_LOG)
+    plan = turn.house.store.plan(turn.ticket[0])
+    turn.house.provision(plan, turn.folders, turn.cancel, say)
 
 
 def _data_failed(turn: Turn, text: str) -> Phase:

@@ -12,10 +12,11 @@ from functools import partial
 
 from compute_ref.jobs.calls import CallFailed
 from compute_ref.jobs.endings import STOPPED, Ending, by_backend, by_filter, by_size
+from compute_ref.jobs.files import sync_folder
 from compute_ref.jobs.messages import publish_logs as publish_log_files
 from compute_ref.jobs.model import FinishReason, Job, Result, ResultType, Status
 from compute_ref.jobs.outputs import OUTPUTS, Allowance, OutputsExceeded, collect, seal
-from compute_ref.jobs.trees import remove_tree, sync_folder
+from compute_ref.jobs.trees import remove_tree
 from compute_ref.jobs.turn import Phase, Turn
 from compute_ref.jobs.workspace import COLLECTED, RESULTS
 from compute_ref.settings import GIB, MIB
@@ -212,4 +213,4 @@ def clean(turn: Turn) -> None:
         except CallFailed:
             log.warning("job %s: its run is left to the next sweep", turn.ticket[0])
     turn.house.workspaces.keep_results(*turn.ticket)
-    turn.house.workspaces.keep_run(*turn.ticket)
+    turn.house.workspaces.remove_older(*turn.ticket)

@@ -97,12 +97,6 @@ def _plain_file(name: str, parent: int) -> int:
     return descriptor
 
 
-def sync_folder(path: Path) -> None:
-    """Make the entries of a folder durable."""
-    with opened(path, FOLDER) as folder:
-        os.fsync(folder)
-
-
 def remove_tree(path: Path) -> None:
     """Remove `path` and all below it, however deep, wide or oddly named; twice is fine."""
     with suppress(FileNotFoundError):

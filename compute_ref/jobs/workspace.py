@@ -87,10 +87,10 @@ class Workspaces:
         for name in ("inputs", "outputs", COLLECTED, DRAFT, RESULTS):
             remove_tree(root / name)
 
-    def keep_run(self, job_id: str, number: int) -> None:
-        """Remove the folders of all runs but this one."""
+    def remove_older(self, job_id: str, number: int) -> None:
+        """Remove the folders of the runs before this one."""
         for folder in _entries(self._job(job_id)):
-            if folder.name != f"{number:d}":
+            if folder.name.isdecimal() and int(folder.name) < number:
                 self._discard(folder)
 
     def remove_results(self, job: Job) -> None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,7 +58,6 @@ class Pretended:
     told: Sequence[Sequence[str]]
     end: Exit | None = None
     launches: int = 1
-    unavailable: Counter[str] = field(default_factory=Counter)
 
 
 class InstantBackend(Backend):

@@ -1,0 +1,343 @@
+"""A job's way through a healthy engine."""
+
+import threading
+
+import pytest
+
+from compute_ref.jobs.model import FinishReason, ResultType, Status, StopRequest
+from compute_ref.jobs.provisioning import AlgorithmFailed, DataFailed
+from compute_ref.plugins import hookimpl
+from compute_ref.settings import Queue
+
+from compute_ref.refusals import JobUnknown
+
+
+def test_a_job_passes_the_statuses_of_the_page_in_order(world):
+    job = world.final(world.submit())
+    assert [passage.status for passage in job.history] == [1, 10, 20, 30, 40, 50, 60, 70]
+    assert job.finished == world.clock.now()
+    assert job.finish_reason is FinishReason.COMPLETED
+    assert job.exit_code == 0
+
+
+def test_outputs_come_first_by_name_then_logs(world):
+    job = world.final(world.submit("write b 1", "write a/z 2", "log hello"))
+    assert [(r.filename, r.type) for r in job.results] == [
+        ("a/z", ResultType.OUTPUT),
+        ("b", ResultType.OUTPUT),
+        ("algorithm.log", ResultType.ALGORITHM_LOG),
+        ("configuration.log", ResultType.CONFIGURATION_LOG),
+    ]
+    assert world.result(job, "a/z") == b"2\n"
+    assert world.result(job, "algorithm.log") == b"hello\n"
+
+
+def test_a_silent_algorithm_still_has_a_log_with_the_servers_own_line(world):
+    job = world.final(world.submit())
+    assert b"ended by itself" in world.result(job, "algorithm.log")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "code"),
+    [
+        ("exit 3", FinishReason.FAILED, 3),
+        ("end oom", FinishReason.OUT_OF_MEMORY, 0),
+        ("end storage", FinishReason.STORAGE, 0),
+        ("end evicted", FinishReason.EVICTED, 0),
+        ("end lost", FinishReason.LOST, 0),
+        ("end backend", FinishReason.BACKEND, 0),
+        ("end timeout", FinishReason.TIMEOUT, 0),
+    ],
+)
+def test_how_a_run_ended_is_told_apart(world, line, reason, code):
+    job = world.final(world.submit(line, "write a 1"))
+    assert (job.status, job.finish_reason, job.exit_code) == (70, reason, code)
+    assert job.finish_message.endswith(".")
+    sound = reason not in {FinishReason.LOST, FinishReason.BACKEND}
+    assert (job.results[0].filename == "a") is sound
+
+
+def test_a_backend_that_ended_a_run_for_time_shows_the_time_limit(world):
+    assert world.final(world.submit("end timeout")).stop_request is StopRequest.TIME_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "reason"),
+    [
+        (DataFailed, 31, FinishReason.DATA_PROVISIONING),
+        (AlgorithmFailed, 32, FinishReason.ALGORITHM_PROVISIONING),
+    ],
+)
+def test_failed_provisioning_ends_at_its_own_status_with_the_reason_in_both_logs(
+    world, failure, status, reason
+):
+    def fail(*_):
+        raise failure("The file at https://secret.example/x was not there.")
+
+    world.provision = fail
+    job = world.final(world.submit())
+    assert (job.status, job.finish_reason) == (status, reason)
+    for name in ("algorithm.log", "configuration.log"):
+        text = world.result(job, name)
+        assert b"was not there" in text
+        assert b"secret.example" not in text
+
+
+def test_an_algorithm_that_the_backend_cannot_run_ends_at_32(world):
+    job = world.final(world.submit("refuse"))
+    assert (job.status, job.finish_reason) == (32, FinishReason.ALGORITHM_PROVISIONING)
+    assert not job.finish_message.startswith("The environment failed")
+
+
+def test_the_run_is_gone_from_backend_and_disk_but_for_its_results(world):
+    job = world.final(world.submit("write a 1"))
+    world.await_idle()
+    assert world.backend.runs == {}
+    root = world.workspaces.run(job.job_id, 1).root
+    assert [entry.name for entry in root.iterdir()] == ["results"]
+
+
+def test_places_are_never_exceeded_by_200_jobs_started_at_once(world):
+    ids = [world.accept("write a 1", owner=f"owner{n % 20}") for n in range(200)]
+    threads = [threading.Thread(target=world.engine.submit, args=(i,)) for i in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    jobs = [world.final(job_id) for job_id in ids]
+    assert {job.finish_reason for job in jobs} == {FinishReason.COMPLETED}
+    assert world.backend.most_at_once <= 2
+    assert all(run.launches == 1 for run in world.backend.runs.values())
+
+
+def test_first_come_first_served(make_world):
+    world = make_world(maxJobs=1).open()
+    ids = [world.submit() for _ in range(20)]
+    for job_id in ids:
+        world.final(job_id)
+    started = [job_id for job_id, _, status in world.watcher.seen if status == 40]
+    assert started == ids
+
+
+def test_jobs_that_stay_hold_their_places_and_the_rest_waits(world):
+    ids = [world.submit("stay") for _ in range(3)]
+    for job_id in ids[:2]:
+        world.await_status(job_id, 40)
+    assert world.engine.current_jobs("local") == 2
+    assert world.store.get(ids[2]).status is Status.WARMING_UP
+    world.backend.finish(world.store.get(ids[0]).launched)
+    world.await_status(ids[2], 40)
+    assert world.engine.current_jobs("local") == 2
+
+
+def test_an_environment_without_places_runs_nothing_but_its_jobs_can_be_stopped(make_world):
+    world = make_world(maxJobs=0).open()
+    job_id = world.submit()
+    assert world.engine.current_jobs("local") == 0
+    world.store.ask_stop([job_id], None)
+    world.engine.stop([job_id])
+    job = world.store.get(job_id)
+    assert (job.status, job.finish_reason) == (70, FinishReason.STOPPED)
+    assert world.backend.calls == {("list", ""): 1} or not world.backend.runs
+
+
+def test_submitting_twice_runs_once(world):
+    job_id = world.accept("stay")
+    for _ in range(5):
+        world.engine.submit(job_id)
+    world.await_status(job_id, 40)
+    assert world.engine.current_jobs("local") == 1
+    assert world.backend.runs[world.store.get(job_id).launched].launches == 1
+
+
+def test_a_restart_runs_again_in_a_folder_of_its_own_and_drops_the_old_results(world):
+    job = world.final(world.submit("write a 1"))
+    old = world.workspaces.run(job.job_id, 1).root
+    assert old.is_dir()
+    world.store.restart(job.job_id, job.owner, world.store.plan(job.job_id), None, Queue())
+    world.engine.submit(job.job_id)
+    again = world.final(job.job_id)
+    assert (again.run, again.status) == (2, 70)
+    assert world.result(again, "a") == b"1\n"
+    world.await_idle()
+    assert not old.exists()
+
+
+def test_plug_ins_see_every_change_in_order(world):
+    job_id = world.submit()
+    world.final(job_id)
+    world.await_(lambda: (job_id, 1, 70) in world.watcher.seen)
+    seen = [status for seen_id, _, status in world.watcher.seen if seen_id == job_id]
+    assert seen == [10, 20, 30, 40, 50, 60, 70]
+
+
+def test_results_brought_elsewhere_have_their_did(world):
+    class Publisher:
+        @hookimpl
+        def publish_results(self, job, folder, output):
+            assert (folder / "a").read_text() == "1\n"
+            return "did:op:published"
+
+    world.plugins.register(Publisher())
+    assert world.final(world.submit("write a 1")).results_did == "did:op:published"
+
+
+def test_what_a_filter_changes_and_removes_is_what_is_published(world):
+    class Filter:
+        @hookimpl
+        def filter_results(self, job, folder):
+            (folder / "a").write_text("redacted")
+            (folder / "b").unlink()
+
+    world.plugins.register(Filter())
+    job = world.final(world.submit("write a secret", "write b secret"))
+    assert world.result(job, "a") == b"redacted"
+    assert job.results[0].filesize == len("redacted")
+    assert "b" not in [result.filename for result in job.results]
+
+
+def test_more_output_files_than_allowed_publish_logs_only(make_world):
+    world = make_world(maxOutputFiles=2).open()
+    job = world.final(world.submit("write a 1", "write b 1", "write c 1"))
+    assert job.finish_reason is FinishReason.STORAGE
+    assert {result.type for result in job.results}.isdisjoint({ResultType.OUTPUT})
+
+
+# Stop and delete
+
+
+def stop(world, job_id):
+    world.store.ask_stop([job_id], None)
+    world.engine.stop([job_id])
+
+
+def test_a_queued_job_stops_at_once_without_a_place(make_world):
+    world = make_world(maxJobs=1).open()
+    world.await_status(world.submit("stay"), 40)
+    job_id = world.submit()
+    stop(world, job_id)
+    job = world.store.get(job_id)
+    assert (job.status, job.finish_reason) == (70, FinishReason.STOPPED)
+    assert [p.status for p in job.history] == [1, 60, 70]
+    assert b"stopped" in world.result(job, "algorithm.log")
+
+
+def test_a_running_job_stops_and_its_outputs_are_published(world):
+    job_id = world.submit("stay", "write a 1")
+    world.await_status(job_id, 40)
+    stop(world, job_id)
+    assert world.backend.running == 0
+    job = world.final(job_id)
+    assert (job.status, job.stop_request) == (70, StopRequest.ASKED)
+    assert (job.finish_reason, job.exit_code) == (FinishReason.STOPPED, 143)
+    assert [p.status for p in job.history][-3:] == [50, 60, 70]
+    assert world.result(job, "a") == b"1\n"
+
+
+def test_a_stop_while_inputs_are_fetched_does_not_wait_for_them(world):
+    fetching, cancelled = threading.Event(), threading.Event()
+
+    def slow(plan, folders, cancel, log):
+        fetching.set()
+        if cancel.wait(20):
+            cancelled.set()
+
+    world.provision = slow
+    job_id = world.submit()
+    assert fetching.wait(20)
+    stop(world, job_id)
+    job = world.final(job_id)
+    assert (job.status, job.finish_reason) == (70, FinishReason.STOPPED)
+    assert job.launched is None
+    assert cancelled.wait(20)
+
+
+@pytest.mark.parametrize("hook", ["filter_results", "publish_results"])
+def test_a_stop_while_results_are_made_changes_nothing(world, hook):
+    reached, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        pass
+
+    def wait(job, folder):
+        reached.set()
+        go_on.wait(20)
+
+    setattr(Slow, hook, staticmethod(hookimpl(wait)))
+    world.plugins.register(Slow())
+    job_id = world.submit("write a 1")
+    assert reached.wait(20)
+    stop(world, job_id)
+    go_on.set()
+    job = world.final(job_id)
+    assert job.finish_reason is FinishReason.COMPLETED
+    assert world.result(job, "a") == b"1\n"
+
+
+def test_a_stop_of_a_final_job_changes_nothing(world):
+    before = world.final(world.submit())
+    stop(world, before.job_id)
+    assert world.store.get(before.job_id) == before
+
+
+def test_a_stop_while_the_launch_hangs_is_answered_and_the_late_run_removed(world):
+    job_id = world.submit("hang launch")
+    assert world.backend.await_call("launch")
+    answered = threading.Thread(target=stop, args=(world, job_id))
+    answered.start()
+    job = world.final(job_id, nudge=1)
+    answered.join(20)
+    assert not answered.is_alive()
+    assert (job.status, job.finish_reason) == (70, FinishReason.STOPPED)
+    world.backend.release()
+    assert world.backend.await_call("remove")
+    world.await_(lambda: world.backend.running == 0)
+
+
+def test_many_jobs_stop_together(make_world):
+    world = make_world(maxJobs=8).open()
+    ids = [world.submit("stay") for _ in range(12)]
+    for job_id in ids[:8]:
+        world.await_status(job_id, 40)
+    world.store.ask_stop(ids, None)
+    world.engine.stop(ids)
+    assert world.backend.running == 0
+    assert {world.final(job_id).finish_reason for job_id in ids} == {FinishReason.STOPPED}
+
+
+@pytest.mark.parametrize("lines", [(), ("stay",), ("stay", "write deep/file 1")])
+def test_a_deleted_job_leaves_nothing(world, lines):
+    job_id = world.submit(*lines)
+    world.await_status(job_id, 40)
+    world.store.ask_delete([job_id], None)
+    world.engine.delete([job_id])
+    with pytest.raises(JobUnknown):
+        world.store.get(job_id, deleting=True)
+    assert world.backend.runs == {}
+    assert not world.workspaces.run(job_id, 1).root.parent.exists()
+    world.final(world.submit())
+
+
+def test_a_queued_job_is_deleted_without_ever_running(make_world):
+    world = make_world(maxJobs=1).open()
+    world.await_status(world.submit("stay"), 40)
+    job_id = world.submit("write a 1")
+    world.store.ask_delete([job_id], None)
+    world.engine.delete([job_id])
+    assert ("launch", f"compute-ref-{job_id}-1") not in world.backend.calls
+    assert not world.workspaces.run(job_id, 1).root.parent.exists()
+
+
+def test_deletes_that_race_with_the_run_leave_no_record_folder_or_run(world):
+    for _ in range(30):
+        job_id = world.submit("write a 1")
+        world.store.ask_delete([job_id], None)
+        threads = [threading.Thread(target=world.engine.delete, args=([job_id],)) for _ in "12"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert not world.workspaces.run(job_id, 1).root.parent.exists()
+    world.await_idle()
+    assert world.backend.runs == {}
+    assert world.store.unfinished() == []
