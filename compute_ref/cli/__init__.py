@@ -1,1 +1,16 @@
 """The compute-ref command."""
+
+import click
+
+from compute_ref.cli.account import account
+from compute_ref.cli.serve import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="compute-ref")
+def main() -> None:
+    """Compute jobs next to private data: the Ocean Provider Compute Endpoints."""
+
+
+main.add_command(serve)
+main.add_command(account)

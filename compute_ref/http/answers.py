@@ -105,10 +105,7 @@ class EnvironmentObject(Answer):
 ENVIRONMENTS: Final = {
     "oneOf": [
         {"type": "array", "items": EnvironmentObject},
-        {
-            "type": "object",
-            "additionalProperties": {"type": "array", "items": EnvironmentObject},
-        },
+        {"type": "object", "description": "Such a list by chain id."},
     ]
 }
 
