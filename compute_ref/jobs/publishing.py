@@ -132,9 +132,6 @@ def publish_logs(turn: Turn) -> Phase:
 def provisioning_failed(turn: Turn, status: Status, ending: Ending) -> Phase:
     """On to 31 or 32; the reason goes to both logs and is stored with the final status."""
     turn.mailbox.ended()
-    turn.house.workspaces.ready(*turn.ticket)
-    for kind in (ResultType.CONFIGURATION_LOG, ResultType.ALGORITHM_LOG):
-        turn.messages.add(kind, ending.message)
     return partial(end, status=status, ending=ending)
 
 
@@ -146,8 +143,14 @@ def end(
     did: str = "",
     ending: Ending | None = None,
 ) -> None:
-    """Publish the logs beside the `outputs` and make the final `status` durable, then clean up."""
+    """Publish the logs beside the `outputs` and make the final `status` durable, then clean up.
+
+    An `ending` that no earlier record holds is said in both logs and stored with the status.
+    """
     turn.house.workspaces.ready(*turn.ticket)
+    if ending is not None:
+        for kind in (ResultType.CONFIGURATION_LOG, ResultType.ALGORITHM_LOG):
+            turn.messages.add(kind, ending.message)
     results = _published(turn, outputs)
     now = turn.house.clock.now()
 

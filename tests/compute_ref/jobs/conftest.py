@@ -77,8 +77,14 @@ class World:
     def open(self, **changes):
         if self.engine is not None:
             self.engine.close()
+        self.engine = self.make(**changes)
+        self.engine.start()
+        return self
+
+    def make(self, **changes):
+        """An engine that is not started."""
         environment = replace(self.environment, **changes)
-        self.engine = Engine(
+        return Engine(
             self.store,
             {"local": self.backend},
             {"local": environment},
@@ -89,8 +95,6 @@ class World:
             self.retention,
             self.clock,
         )
-        self.engine.start()
-        return self
 
     def accept(self, *lines, owner=OWNER, **fields):
         """Store a job that does what `lines` tell the instant backend; return its id."""
