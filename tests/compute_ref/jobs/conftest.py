@@ -204,5 +204,3 @@ def world(make_world):
 def closed_world(make_world):
     """A world whose engine is not open yet."""
     return make_world()
-
-

@@ -7,9 +7,8 @@ import pytest
 from compute_ref.jobs.model import FinishReason, ResultType, Status, StopRequest
 from compute_ref.jobs.provisioning import AlgorithmFailed, DataFailed
 from compute_ref.plugins import hookimpl
-from compute_ref.settings import Queue
-
 from compute_ref.refusals import JobUnknown
+from compute_ref.settings import Queue
 
 
 def test_a_job_passes_the_statuses_of_the_page_in_order(world):

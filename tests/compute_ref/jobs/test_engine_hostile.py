@@ -9,7 +9,11 @@ from compute_ref.plugins import Exit, hookimpl
 from compute_ref.refusals import StoreUnavailable
 
 VERBS = ("name", "launch", "find", "list", "wait", "stop", "remove")
-FATAL = ("name", "launch", "wait")  # verbs that a job which runs and ends by itself cannot do without
+FATAL = (
+    "name",
+    "launch",
+    "wait",
+)  # verbs that a job which runs and ends by itself cannot do without
 
 
 def assert_readable(job):

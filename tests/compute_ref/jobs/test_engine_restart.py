@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from compute_ref.jobs.endings import COMPLETED
+from compute_ref.jobs.launching import describe
 from compute_ref.jobs.model import FinishReason, Moment, ResultType, Status, StopRequest
+from compute_ref.jobs.turn import Turn
 from compute_ref.plugins import hookimpl
 from compute_ref.refusals import JobUnknown
-from compute_ref.jobs.launching import describe
-from compute_ref.jobs.turn import Turn
 
 
 def launch_as_before(world, job_id):
@@ -155,9 +155,7 @@ def test_a_job_that_was_to_publish_logs_only_does_not_publish_outputs_after_all(
 
 
 @pytest.mark.parametrize(("status", "launched"), [(1, False), (20, False), (30, True), (40, True)])
-def test_a_stop_asked_before_the_server_went_down_is_done_after_it(
-    closed_world, status, launched
-):
+def test_a_stop_asked_before_the_server_went_down_is_done_after_it(closed_world, status, launched):
     world = closed_world
     job_id = world.left_at(status, "stay", launched=launched, attempts=0)
     world.store.ask_stop([job_id], None)

@@ -1,0 +1,80 @@
+"""Results and records go when their time is over, and not before (reading R16)."""
+
+from dataclasses import replace
+
+import pytest
+
+from compute_ref.jobs.expiry import expired, record_expired
+from compute_ref.refusals import JobUnknown
+from compute_ref.settings import Environment, Queue, Retention
+
+
+@pytest.fixture
+def expiring(make_world):
+    return make_world(storageExpiry=3_600).open()
+
+
+def test_results_expire_by_the_second_whether_or_not_they_were_removed(expiring):
+    job = expiring.final(expiring.submit("write a 1"))
+    assert not expired(job, expiring.environment, job.finished + 3_599.9)
+    assert expired(job, expiring.environment, job.finished + 3_600)
+
+
+def test_0_is_never(expiring):
+    job = expiring.final(expiring.submit())
+    assert not expired(job, Environment(id="local", backend=""), job.finished + 10**9)
+    assert not expired(job, None, job.finished + 10**9)
+    assert not record_expired(job, Retention(), job.finished + 10**9)
+
+
+def test_the_files_of_expired_results_are_removed_and_the_record_stays(expiring):
+    job = expiring.final(expiring.submit("write a 1"))
+    results = expiring.workspaces.run(job.job_id, 1).root / "results"
+    assert results.is_dir()
+    expiring.await_(lambda: not results.exists(), nudge=60)
+    kept = expiring.store.get(job.job_id)
+    assert (kept.results, kept.results_expired) == ((), True)
+    assert expired(kept, None, 0)
+
+
+def test_a_job_with_expired_results_can_be_restarted(expiring):
+    job = expiring.final(expiring.submit("write a 1"))
+    expiring.await_(lambda: expiring.store.get(job.job_id).results_expired, nudge=600)
+    expiring.store.restart(job.job_id, job.owner, expiring.store.plan(job.job_id), None, Queue())
+    expiring.engine.submit(job.job_id)
+    again = expiring.final(job.job_id)
+    assert not again.results_expired
+    assert expiring.result(again, "a") == b"1\n"
+
+
+def test_an_expired_record_goes_with_everything(make_world):
+    world = make_world()
+    world.retention = Retention(record_expiry=7_200)
+    world.open()
+    job = world.final(world.submit("write a 1"))
+    young = replace(job, finished=job.finished + 1)
+    assert record_expired(job, world.retention, job.finished + 7_200)
+    assert not record_expired(young, world.retention, job.finished + 7_200)
+    root = world.workspaces.run(job.job_id, 1).root.parent
+    world.await_(lambda: not root.exists(), nudge=300)
+
+    def gone():
+        try:
+            world.store.get(job.job_id, deleting=True)
+        except JobUnknown:
+            return True
+        return False
+
+    world.await_(gone)
+
+
+def test_jobs_that_are_not_final_never_expire(make_world):
+    world = make_world(storageExpiry=1)
+    world.retention = Retention(record_expiry=1)
+    world.open()
+    job_id = world.submit("stay")
+    world.await_status(job_id, 40)
+    for _ in range(5):
+        world.clock.advance(100)
+    assert not expired(world.store.get(job_id), world.environment, world.clock.now())
+    assert world.store.get(job_id).status == 40

@@ -1,0 +1,74 @@
+"""What the server says in a job's logs carries nothing that is not the consumer's business."""
+
+import os
+
+import pytest
+
+from compute_ref.jobs.messages import Messages, plain, publish_logs
+from compute_ref.jobs.model import ResultType
+from compute_ref.testing.clock import MovedClock
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "could not open https://user:pw@secret.example:8/x?token=1",
+        "s3://secret.example/bucket/key was refused",
+        "no such file: '/srv/secret.example/provider.key'",
+        "lines\nof\n/srv/secret.example/trace",
+    ],
+)
+def test_urls_and_paths_are_stripped(text):
+    assert "secret.example" not in plain(text)
+    assert "\n" not in plain(text)
+
+
+def test_ordinary_sentences_stay_as_they_are():
+    text = "Fetched 1 file(s) and/or wrote /data/outputs/x as text/plain in 3.5 s."
+    assert plain(text) == text
+
+
+def test_an_endless_text_is_cut():
+    assert len(plain("x" * 10**6)) == 1_000
+
+
+@pytest.fixture
+def run(tmp_path):
+    for name in ("logs", "messages", "draft"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+def published(run, messages, limit=10**6):
+    logs = publish_logs(run, run / "draft", messages, limit, sync=True)
+    return {log.filename: (run / "draft" / log.path).read_bytes() for log in logs}
+
+
+def test_only_logs_with_something_in_them_are_published_but_the_algorithms_always(run):
+    messages = Messages(run / "messages", MovedClock())
+    messages.add(ResultType.FILTERING_LOG, "Refused.")
+    assert published(run, messages) == {
+        "algorithm.log": b"",
+        "filtering.log": b"2023-11-14T22:13:20+00:00 Refused.\n",
+    }
+
+
+@pytest.mark.parametrize("kind", ["symlink_to", "hardlink_to"])
+def test_a_log_that_the_algorithm_replaced_by_a_link_is_left_out(run, kind):
+    (run / "secret").write_text("secret")
+    getattr(run / "logs" / "algorithm.log", kind)(run / "secret")
+    assert published(run, Messages(run / "messages", MovedClock()))["algorithm.log"] == b""
+
+
+def test_a_log_that_became_a_pipe_holds_nobody_up(run):
+    os.mkfifo(run / "logs" / "algorithm.log")
+    assert published(run, Messages(run / "messages", MovedClock()))["algorithm.log"] == b""
+
+
+def test_a_log_is_cut_at_its_limit_and_the_servers_line_follows(run):
+    (run / "logs" / "algorithm.log").write_bytes(b"x" * 100)
+    messages = Messages(run / "messages", MovedClock())
+    messages.add(ResultType.ALGORITHM_LOG, "Cut.")
+    text = published(run, messages, limit=10)["algorithm.log"]
+    assert text.startswith(b"x" * 10 + b"2023")
+    assert text.endswith(b"Cut.\n")

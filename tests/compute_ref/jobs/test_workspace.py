@@ -1,0 +1,174 @@
+"""The folders of runs, and what a hostile tree in them can do: nothing."""
+
+import os
+import stat
+import threading
+
+import pytest
+
+from compute_ref.jobs.model import Job, Result, ResultType
+from compute_ref.jobs.outputs import stored
+from compute_ref.jobs.workspace import Workspaces
+from compute_ref.refusals import ResultUnknown
+
+
+@pytest.fixture
+def workspaces(tmp_path):
+    return Workspaces(tmp_path)
+
+
+def job_with(path):
+    result = Result("shown", 1, ResultType.OUTPUT, "", path)
+    return Job(
+        job_id="job1z",
+        owner="",
+        document_id="",
+        agreement_id="",
+        environment="local",
+        algo_did="raw",
+        input_dids=(),
+        created=0,
+        results=(result,),
+    )
+
+
+def results_folder(workspaces):
+    folder = workspaces.ready("job1z", 1).root / "results"
+    folder.mkdir()
+    return folder
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_folders_let_a_runs_user_pass_but_not_look_around(workspaces, tmp_path):
+    old = os.umask(0o077)
+    try:
+        folders = workspaces.ready("job1z", 1)
+    finally:
+        os.umask(old)
+    for path in (tmp_path / "jobs", tmp_path / "jobs" / "job1z", folders.root):
+        assert mode(path) == 0o711
+    assert mode(folders.inputs) == 0o755
+    assert mode(folders.control) == mode(folders.root / "messages") == 0o700
+
+
+@pytest.mark.parametrize(
+    "job_id", ["", ".", "..", "../x", "a/b", "a\0b", "/etc", ".removed-1", "-x", "a" * 129, "a\n"]
+)
+def test_a_job_id_that_is_a_path_is_refused(workspaces, job_id):
+    for use in (
+        workspaces.remove,
+        lambda i: workspaces.run(i, 1),
+        lambda i: workspaces.fresh(i, 1),
+    ):
+        with pytest.raises(ValueError, match="job id"):
+            use(job_id)
+
+
+def test_fresh_folders_are_empty(workspaces):
+    folders = workspaces.fresh("job1z", 1)
+    (folders.inputs / "half").write_text("x")
+    assert list(workspaces.fresh("job1z", 1).inputs.iterdir()) == []
+
+
+def test_removing_twice_is_fine(workspaces, tmp_path):
+    workspaces.ready("job1z", 1)
+    workspaces.remove("job1z")
+    workspaces.remove("job1z")
+    assert list((tmp_path / "jobs").iterdir()) == []
+
+
+def test_removing_follows_no_link(workspaces, tmp_path):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").write_text("x")
+    folders = workspaces.ready("job1z", 1)
+    (folders.outputs / "link").symlink_to(precious)
+    folders.inputs.rmdir()
+    folders.inputs.symlink_to(precious)
+    workspaces.remove("job1z")
+    assert (precious / "file").read_text() == "x"
+    assert not folders.root.exists()
+
+
+def test_removing_copes_with_folders_that_deny_everything(workspaces):
+    folders = workspaces.ready("job1z", 1)
+    inner = folders.outputs / "a" / "b"
+    inner.mkdir(parents=True)
+    (inner / "file").write_text("x")
+    for path in (inner, inner.parent, folders.outputs):
+        path.chmod(0)
+    workspaces.remove("job1z")
+    assert not folders.root.exists()
+
+
+def test_removing_copes_with_somebody_who_still_writes(workspaces):
+    folders = workspaces.ready("job1z", 1)
+    handle = os.open(folders.outputs, os.O_RDONLY)
+    ended = threading.Event()
+
+    def write():
+        for number in range(2_000):
+            try:
+                os.mkdir(f"{number}", dir_fd=handle)
+            except FileNotFoundError:
+                break
+        ended.set()
+
+    threading.Thread(target=write, daemon=True).start()
+    workspaces.remove("job1z")
+    assert ended.wait(20)
+    os.close(handle)
+    assert not folders.root.exists()
+
+
+def test_a_removal_cut_short_is_finished_at_the_next_start(workspaces, tmp_path):
+    left = tmp_path / "jobs" / ".removed-0123456789abcdef"
+    (left / "1" / "inputs").mkdir(parents=True)
+    workspaces.ready("job1z", 1)
+    workspaces.sweep()
+    assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["job1z"]
+
+
+def test_only_older_runs_are_removed(workspaces):
+    roots = [workspaces.ready("job1z", number).root for number in (1, 2, 10)]
+    workspaces.remove_older("job1z", 2)
+    assert [root.exists() for root in roots] == [False, True, True]
+
+
+@pytest.mark.parametrize("name", ["a", "sub/a", "bad\udcff", "100%", "%41"])
+def test_a_result_is_opened_by_its_index(workspaces, name):
+    path = results_folder(workspaces) / "outputs" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("content")
+    with workspaces.open_result(job_with(f"outputs/{stored(name)}"), 0) as stream:
+        assert stream.read() == b"content"
+
+
+@pytest.mark.parametrize("index", [-1, 1, 10**30])
+def test_an_index_that_is_not_there_is_unknown(workspaces, index):
+    with pytest.raises(ResultUnknown):
+        workspaces.open_result(job_with("outputs/a"), index)
+
+
+def test_a_result_that_became_a_link_or_device_is_unknown(workspaces, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    results = results_folder(workspaces)
+    (results / "link").symlink_to(secret)
+    (results / "folder").symlink_to(tmp_path)
+    os.mkfifo(results / "pipe")
+    for path in ("link", "folder/secret", "pipe", "missing", "link/x"):
+        with pytest.raises(ResultUnknown):
+            workspaces.open_result(job_with(path), 0)
+
+
+def test_results_stay_when_the_rest_of_a_run_goes(workspaces):
+    kept = results_folder(workspaces) / "a"
+    kept.write_text("x")
+    workspaces.keep_results("job1z", 1)
+    assert [path.name for path in kept.parent.parent.iterdir()] == ["results"]
+    workspaces.remove_results(job_with("a"))
+    assert not kept.exists()
