@@ -9,10 +9,11 @@ from typing import Any, Final
 import falcon
 
 from compute_ref.assets.admission import used_service
-from compute_ref.assets.ddo import files_of, is_algorithm, public_ddo, service_of
+from compute_ref.assets.ddo import DID, files_of, is_algorithm, public_ddo, service_of
 from compute_ref.assets.requests import StartRequest
 from compute_ref.http.headers import base_url
 from compute_ref.http.parameters import body
+from compute_ref.http.reading import Reading
 from compute_ref.http.restarts import algorithm, asset
 from compute_ref.http.schemas import FileInfo, Initialize, loaded
 from compute_ref.refusals import Malformed, NotFound, Refused
@@ -80,7 +81,7 @@ class FileInfoResource:
         return self._its.fetcher.info([file], most_bytes=CALLERS_BYTES)
 
 
-class DdoResource:
+class DdoResource(Reading):
     """DDOs of the catalogue, so that a client's metadata-cache URL can be this server."""
 
     def __init__(self, services: Services) -> None:
@@ -88,7 +89,7 @@ class DdoResource:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, did: str) -> None:
         """The document without its file objects."""
-        ddo = self._its.admission.ddo(did)
+        ddo = self._its.admission.ddo(did) if DID.fullmatch(did) else None
         if ddo is None:
             raise NotFound("No such asset here.")
         resp.media = public_ddo(ddo, base_url(req, self._its.settings.server))

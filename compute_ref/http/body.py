@@ -52,18 +52,36 @@ def read_json(request: falcon.Request, most: int) -> dict[str, Any]:
 
 def parse_object(data: bytes) -> dict[str, Any]:
     """The JSON object that `data` holds; Malformed otherwise."""
+    content = parse(data)
+    if not isinstance(content, dict):
+        raise _broken("The body must be a JSON object.")
+    return content
+
+
+def parse(data: bytes) -> Any:
+    """The JSON value that `data` holds; Malformed where there is not exactly one."""
     if too_deep(data):
         raise _broken(f"The body is nested deeper than {DEEPEST} levels.")
     try:
         content = json.loads(
-            data.decode("utf-8"), parse_int=_integer, parse_float=_float, parse_constant=_constant
+            data.decode("utf-8"),
+            parse_int=_integer,
+            parse_float=_float,
+            parse_constant=_constant,
+            object_pairs_hook=_object,
         )
         json.dumps(content, ensure_ascii=False).encode("utf-8")  # finds lone surrogates
     except (ValueError, RecursionError) as broken:
         raise _broken("The body is not valid JSON in UTF-8.") from broken
-    if not isinstance(content, dict):
-        raise _broken("The body must be a JSON object.")
     return content
+
+
+def parse_text(text: str) -> Any:
+    """The JSON value that is written in a text of a request; ValueError where it is none."""
+    try:
+        return parse(text.encode("utf-8"))
+    except Malformed as broken:
+        raise ValueError("not JSON") from broken
 
 
 def too_deep(data: bytes) -> bool:
@@ -84,6 +102,13 @@ def too_deep(data: bytes) -> bool:
 def as_text(value: Any) -> Any:
     """A number as the text that was sent, anything else as it is."""
     return value.raw if isinstance(value, RawInt | RawFloat) else value
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        raise Malformed({"body": ["The body has an object that names a member twice."]})
+    return found
 
 
 def _integer(text: str) -> int:

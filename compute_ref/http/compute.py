@@ -12,24 +12,25 @@ from compute_ref.assets.plan import Plan
 from compute_ref.http.fields import JOB_ID_LENGTH
 from compute_ref.http.headers import base_url
 from compute_ref.http.parameters import body, query, query_or_body
+from compute_ref.http.reading import Reading
 from compute_ref.http.restarts import repeated, start_request
 from compute_ref.http.schemas import Find, Reference, Start, loaded
-from compute_ref.http.senders import sender
+from compute_ref.http.senders import sender, token, unless_token
 from compute_ref.http.status import DELETED, STOPPED, Acknowledged, View, status_object
 from compute_ref.identity.addresses import checksum_address
-from compute_ref.identity.callers import Caller
+from compute_ref.identity.callers import Caller, Credentials
 from compute_ref.jobs.expiry import expired
 from compute_ref.jobs.index import JobFilter
 from compute_ref.jobs.model import Job, Passage, Status
 from compute_ref.jobs.room import check_room
 from compute_ref.jobs.store import main_order
-from compute_ref.refusals import JobUnknown, Malformed
+from compute_ref.refusals import JobUnknown, Malformed, Refused
 from compute_ref.services import Services
 
 LAST_LETTERS = "ghijklmnopqrstuvwxyz"
 
 
-class ComputeResource:
+class ComputeResource(Reading):
     """The four calls on jobs; each answers with an array of status objects."""
 
     def __init__(self, services: Services) -> None:
@@ -37,10 +38,10 @@ class ComputeResource:
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Start a job, or a further run of one."""
-        wanted = loaded(Start, body(req, self._its.settings.server.max_body))
+        sent = body(req, self._its.settings.server.max_body)
+        always = () if "jobId" in sent else ("dataset.documentId",)
+        wanted = loaded(Start, sent, (*always, *unless_token(req, "signature", "nonce")))
         job_id = wanted.get("jobId", "")
-        if not job_id:
-            require_dataset(wanted)
         document_id = wanted.get("dataset", {}).get("documentId", "")
         caller = self._its.callers.spending(sender(req, wanted), job_id, document_id)
         job = self._restart(job_id, wanted, caller) if job_id else self._start(wanted, caller)
@@ -70,17 +71,16 @@ class ComputeResource:
 
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Stop; answers when none of the algorithms runs."""
-        wanted = loaded(Reference, query_or_body(req, self._its.settings.server.max_body))
-        job_id, document_id = wanted.get("jobId", ""), wanted.get("documentId", "")
-        who = sender(req, wanted)
+        job_id, document_id, who = self._reference(req)
 
         def first_run() -> bool:
             return any(job.run == 1 for job in self._own(who.address, job_id))
 
         caller = self._its.callers.stopping(who, job_id, document_id, first_run)
-        jobs = self._meant(caller, job_id, document_id)
-        if not job_id:
-            jobs = [job for job in jobs if not job.final]
+        if job_id:
+            jobs = self._meant(caller, job_id, document_id)
+        else:
+            jobs = self._going_on(caller, document_id)
         with self._its.slow.place():
             jobs = self._its.store.ask_stop([job.job_id for job in jobs], caller.claim)
             self._its.engine.stop([job.job_id for job in jobs])
@@ -89,12 +89,10 @@ class ComputeResource:
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Stop and remove with everything that belongs to the job."""
-        wanted = loaded(Reference, query_or_body(req, self._its.settings.server.max_body))
-        job_id, document_id = wanted.get("jobId", ""), wanted.get("documentId", "")
+        job_id, document_id, who = self._reference(req)
         if not job_id and not document_id:
             text = "One of jobId and documentId is required."
             raise Malformed({"jobId": [text], "documentId": [text]})
-        who = sender(req, wanted)
 
         def own() -> bool:
             return bool(self._own(who.address, job_id))
@@ -114,8 +112,11 @@ class ComputeResource:
         return job
 
     def _restart(self, job_id: str, wanted: Mapping[str, Any], caller: Caller) -> Job:
-        if not self._own(caller.address, job_id):
+        known = self._own(caller.address, job_id)
+        if not known:
             raise JobUnknown
+        if not known[0].final:
+            raise Refused({"jobId": "not_final"})
         request = repeated(self._its.store.plan(job_id), wanted)
         plan = self._its.admission.admit(request, caller.address)
         self._check_room()
@@ -127,9 +128,14 @@ class ComputeResource:
         settings = self._its.settings
         check_room(settings.server.data_dir, settings.queue.min_free_disk)
 
+    def _reference(self, req: falcon.Request) -> tuple[str, str, Credentials]:
+        sent = query_or_body(req, self._its.settings.server.max_body)
+        wanted = loaded(Reference, sent, unless_token(req, "signature"))
+        return wanted.get("jobId", ""), wanted.get("documentId", ""), sender(req, wanted)
+
     def _reader(self, req: falcon.Request, wanted: Mapping[str, Any]) -> Caller | None:
         if "consumerAddress" not in wanted:
-            if "signature" in wanted or req.get_header("AuthToken"):
+            if "signature" in wanted or token(req):
                 text = "The consumerAddress field is required."
                 raise Malformed({"consumerAddress": [text]})
             return None
@@ -146,6 +152,15 @@ class ComputeResource:
         if job_id and not found:
             raise JobUnknown
         return found
+
+    def _going_on(self, caller: Caller, document_id: str) -> list[Job]:
+        return [
+            job
+            for job in self._its.store.unfinished()
+            if job.owner == caller.address
+            and document_id in ("", job.document_id)
+            and not job.deleting
+        ]
 
     def _shown(
         self,
@@ -165,13 +180,6 @@ class ComputeResource:
             )
             for job in jobs
         ]
-
-
-def require_dataset(wanted: Mapping[str, Any]) -> None:
-    """Malformed with the sentence clients look for, where a new job names no dataset."""
-    if "dataset" not in wanted:
-        text = "The dataset.documentId field is required."
-        raise Malformed({"dataset.documentId": [text]})
 
 
 def new_job(plan: Plan, owner: str, now: float) -> Job:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from typing import Final
 
 import falcon
 
+from compute_ref.http.reading import Reading
 from compute_ref.services import Services
 
 ENDPOINTS: Final = {
@@ -24,19 +26,21 @@ ENDPOINTS: Final = {
 }
 
 
-class DiscoveryResource:
+class DiscoveryResource(Reading):
     """Software, chains, provider address and the table of calls."""
 
     def __init__(self, services: Services) -> None:
         chains = services.settings.chains.ids
-        self._document = {
+        document = {
             "software": "compute-ref",
             "version": version("compute-ref"),
             "providerAddresses": {str(chain): services.provider.address for chain in chains},
             "chainIds": list(chains),
             "serviceEndpoints": ENDPOINTS,
         }
+        self._document = json.dumps(document).encode("utf-8")
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """The document."""
-        resp.media = self._document
+        resp.content_type = falcon.MEDIA_JSON
+        resp.data = self._document

@@ -7,17 +7,22 @@ from typing import Any
 import falcon
 
 from compute_ref.http.parameters import query
+from compute_ref.http.reading import Reading
 from compute_ref.http.schemas import EnvironmentsQuery, loaded
 from compute_ref.jobs.launching import limits
 from compute_ref.services import Services
 from compute_ref.settings import Environment
 
 
-class EnvironmentsResource:
+class EnvironmentsResource(Reading):
     """A list with ``chainId``, an object by chain without (reading R12)."""
 
     def __init__(self, services: Services) -> None:
         self._its = services
+        self._enforced = {
+            one.id: dict(services.backends[one.id].enforced(limits(one)))
+            for one in services.settings.environments
+        }
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """All environments, or one chain's."""
@@ -58,5 +63,5 @@ class EnvironmentsResource:
             "lastSeen": int(self._its.clock.now()),
             "feeToken": its.feeToken,
             "backend": its.backend,
-            "enforced": dict(self._its.backends[its.id].enforced(limits(its))),
+            "enforced": self._enforced[its.id],
         }

@@ -9,6 +9,7 @@ from typing import Any
 import falcon
 
 from compute_ref.http.body import BodyTooLarge, NotJson
+from compute_ref.http.files import RangeUnsatisfiable
 from compute_ref.refusals import Malformed, NotFound, Refused, Unavailable
 
 logger = logging.getLogger("compute_ref.http")
@@ -24,6 +25,7 @@ def install(app: falcon.App[Any, Any]) -> None:
     app.add_error_handler(Unavailable, unavailable)
     app.add_error_handler(BodyTooLarge, too_large)
     app.add_error_handler(NotJson, not_json)
+    app.add_error_handler(RangeUnsatisfiable, no_such_range)
 
 
 def malformed(
@@ -73,6 +75,15 @@ def not_json(
     """415."""
     resp.status = falcon.HTTP_415
     resp.media = {"error": "The body must be JSON, with Content-Type: application/json."}
+
+
+def no_such_range(
+    req: falcon.Request, resp: falcon.Response, error: RangeUnsatisfiable, params: dict[str, Any]
+) -> None:
+    """416, with the size that there is."""
+    resp.status = falcon.HTTP_416
+    resp.set_header("Content-Range", f"bytes */{error.size}")
+    resp.media = {"error": "The file has no such range. Content-Range says how long it is."}
 
 
 def by_falcon(

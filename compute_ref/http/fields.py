@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
 from compute_ref.assets.ddo import DID
-from compute_ref.http.body import as_text, parse_object
+from compute_ref.http.body import as_text, parse_text
 from compute_ref.identity.addresses import PATTERN as ADDRESS
 from compute_ref.identity.nonces import parse_nonce
 from compute_ref.refusals import Malformed
@@ -96,8 +97,8 @@ class JsonObject(fields.Field[Any]):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, str):
             try:
-                value = parse_object(value.encode("utf-8"))
-            except (Malformed, UnicodeEncodeError) as broken:
+                value = parse_text(value)
+            except ValueError as broken:
                 raise ValidationError("Not valid JSON text of an object.") from broken
         if not isinstance(value, Mapping):
             raise ValidationError("Not an object.")
@@ -108,12 +109,15 @@ class AnyJson(fields.Field[Any]):
     """Any JSON value; a text that is JSON of an object or list stands for that value."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-            try:
-                return parse_object(b'{"value":' + value.encode("utf-8") + b"}")["value"]
-            except (Malformed, UnicodeEncodeError):
-                return value
-        return value
+        return structured(value)
+
+
+def structured(value: Any) -> Any:
+    """`value`, or where it is JSON text of an object or list, what that says."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        with suppress(ValueError):
+            return parse_text(value)
+    return value
 
 
 def json_equal(one: Any, other: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import falcon
 
 from compute_ref.http.parameters import query, query_or_body
+from compute_ref.http.reading import Reading
 from compute_ref.http.schemas import NonceQuery, TokenQuery, TokenRemoval, loaded
 from compute_ref.http.senders import sender
 from compute_ref.identity.addresses import checksum_address
@@ -13,7 +14,7 @@ from compute_ref.identity.nonces import NonceClaim, shown_nonce
 from compute_ref.services import Services
 
 
-class NonceResource:
+class NonceResource(Reading):
     """The last nonce of an address; asking stores nothing."""
 
     def __init__(self, services: Services) -> None:
@@ -37,10 +38,6 @@ class CreateTokenResource:
         wanted = loaded(TokenQuery, query(req))
         claim = _signed_claim(self._its, sender(req, wanted))
         resp.media = {"token": self._its.tokens.issue(claim, wanted["expiration"])}
-
-    def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """405."""
-        raise falcon.HTTPMethodNotAllowed(["GET", "OPTIONS"])
 
 
 class DeleteTokenResource:

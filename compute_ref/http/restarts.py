@@ -9,8 +9,7 @@ from typing import Any
 from compute_ref.assets.plan import RAW, Plan
 from compute_ref.assets.requests import AlgorithmRequest, AssetRequest, StartRequest
 from compute_ref.http.fields import json_equal
-from compute_ref.http.schemas import FurtherDataset, loaded
-from compute_ref.refusals import Malformed, Refused
+from compute_ref.refusals import Refused
 
 
 def start_request(wanted: Mapping[str, Any]) -> StartRequest:
@@ -83,39 +82,19 @@ def algorithm(fields: Mapping[str, Any]) -> AlgorithmRequest:
 
 
 def further_datasets(value: Any) -> list[dict[str, Any]]:
-    """``additionalDatasets``: a list, or JSON text of one; Refused otherwise."""
-    value = _from_text(value, "additionalDatasets")
+    """``additionalDatasets`` as the schema read it; Refused where it is no list of objects."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise Refused({"additionalDatasets": "invalid"})
-    found: list[dict[str, Any]] = []
-    wrong: dict[str, list[str]] = {}
-    for place, entry in enumerate(value):
-        try:
-            found.append(loaded(FurtherDataset, entry))
-        except Malformed as malformed:
-            wrong |= {f"additionalDatasets.{place}.{k}": v for k, v in malformed.errors.items()}
-    if wrong:
-        raise Malformed(wrong)
-    return found
-
-
-def output(value: Any) -> Mapping[str, Any] | None:
-    """``output``: an object, or JSON text of one; Refused otherwise."""
-    value = _from_text(value, "output")
-    if value is not None and not isinstance(value, dict):
-        raise Refused({"output": "invalid"})
     return value
 
 
-def _from_text(value: Any, name: str) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError) as broken:
-        raise Refused({name: "invalid"}) from broken
+def output(value: Any) -> Mapping[str, Any] | None:
+    """``output`` as the schema read it; Refused where it is no object."""
+    if value is not None and not isinstance(value, dict):
+        raise Refused({"output": "invalid"})
+    return value
 
 
 def _again(new: AssetRequest, old: AssetRequest) -> AssetRequest:
@@ -131,6 +110,8 @@ def _algorithm_again(plain: Mapping[str, Any], old: AlgorithmRequest) -> Algorit
         return old
     new = algorithm(plain["algorithm"])
     if not json_equal([new.meta, new.custom_data], [old.meta, old.custom_data]):
+        raise _differs()
+    if new.meta is not None and not json_equal(new.asset.userdata, old.asset.userdata):
         raise _differs()
     asset_again = old.asset if new.meta is not None else _again(new.asset, old.asset)
     return AlgorithmRequest(asset_again, old.meta, old.custom_data)

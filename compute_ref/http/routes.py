@@ -12,7 +12,6 @@ from compute_ref.http.compute import ComputeResource
 from compute_ref.http.discovery import DiscoveryResource
 from compute_ref.http.environments import EnvironmentsResource
 from compute_ref.http.headers import Headers
-from compute_ref.http.heads import HeadFollowsGet
 from compute_ref.http.identities import CreateTokenResource, DeleteTokenResource, NonceResource
 from compute_ref.http.result import ResultResource
 from compute_ref.http.specification import SpecificationResource
@@ -36,7 +35,7 @@ CALLS = {
 
 def application(services: Services) -> falcon.App[Any, Any]:
     """The Falcon application of these services."""
-    middleware: list[Any] = [Headers(services.settings.server), HeadFollowsGet()]
+    middleware: list[Any] = [Headers(services.settings.server)]
     app: falcon.App[Any, Any] = falcon.App(middleware=middleware)
     app.req_options.keep_blank_qs_values = True
     app.req_options.auto_parse_qs_csv = False

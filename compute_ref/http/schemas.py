@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
+from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, pre_load, validate
 
 from compute_ref.http.fields import (
     AnyJson,
@@ -15,6 +15,7 @@ from compute_ref.http.fields import (
     did,
     nonce,
     required,
+    structured,
     transaction,
 )
 from compute_ref.refusals import Malformed
@@ -59,7 +60,16 @@ class FurtherDataset(DatasetSchema):
     documentId = did("DID of the dataset.")
 
 
-class ContainerSchema(Request):
+class Kept(Request):
+    """A part of a request that is stored with all that it says, for comparing a restart."""
+
+    class Meta:
+        """Marshmallow's options."""
+
+        unknown = INCLUDE
+
+
+class ContainerSchema(Kept):
     """How to run the algorithm."""
 
     entrypoint = Text(metadata={"description": "Shell command; $ALGO is the algorithm's file."})
@@ -68,7 +78,7 @@ class ContainerSchema(Request):
     checksum = Text(metadata={"description": "sha256: digest of the image."})
 
 
-class MetaSchema(Request):
+class MetaSchema(Kept):
     """An algorithm that the consumer brings along."""
 
     rawcode = Text(metadata={"description": "The code itself."})
@@ -94,8 +104,21 @@ class AlgorithmSchema(Request):
     def read_meta(self, data: Any, **_: Any) -> Any:
         """Let ``meta`` be JSON text as well."""
         if isinstance(data, Mapping) and isinstance(data.get("meta"), str):
-            return {**data, "meta": JsonObject().deserialize(data["meta"])}
+            try:
+                return {**data, "meta": JsonObject().deserialize(data["meta"])}
+            except ValidationError as broken:
+                raise ValidationError(broken.messages, "meta") from broken
         return data
+
+
+class FurtherDatasets(fields.Field[Any]):
+    """A list of datasets, or JSON text of one; anything else is left for the domain to refuse."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        value = structured(value)
+        if isinstance(value, list) and all(isinstance(entry, Mapping) for entry in value):
+            return FurtherDataset(many=True).load(value)
+        return value
 
 
 class Start(Signed):
@@ -108,8 +131,8 @@ class Start(Signed):
     algorithm = fields.Nested(
         AlgorithmSchema, metadata={"description": "The algorithm. May be left out in a restart."}
     )
-    additionalDatasets = fields.Raw(metadata={"description": "A list of further datasets."})
-    output = fields.Raw(metadata={"description": "An object for plug-ins that publish results."})
+    additionalDatasets = FurtherDatasets(metadata={"description": "A list of further datasets."})
+    output = AnyJson(metadata={"description": "An object for plug-ins that publish results."})
     jobId = Text(metadata={"description": "A final job of the caller's, to run again."})
 
 
@@ -222,12 +245,24 @@ class FileInfo(Request):
     headers = fields.Dict(metadata={"description": "Its headers."})
 
 
-def loaded(schema: type[Request], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters as `schema` reads them; Malformed with every wrong field."""
+def loaded(
+    schema: type[Request], parameters: Mapping[str, Any], needed: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The parameters as `schema` reads them; Malformed with every wrong field.
+
+    `needed` are dotted names of fields that must be there in this very request.
+    """
+    wrong = {
+        name: [f"The {name} field is required."]
+        for name in needed
+        if name.partition(".")[0] not in parameters
+    }
     try:
         found: dict[str, Any] = schema().load(parameters)
-    except ValidationError as wrong:
-        raise Malformed(flat(wrong.messages)) from wrong
+    except ValidationError as error:
+        raise Malformed({**flat(error.messages), **wrong}) from error
+    if wrong:
+        raise Malformed(wrong)
     return found
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 
+from compute_ref.assets.fetching import Fetcher
+from compute_ref.plugins import FileObject
 from compute_ref.refusals import ServerBusy
 
 
@@ -24,3 +27,18 @@ class SlowCalls:
             yield
         finally:
             self._places.release()
+
+
+class PatientHashing(Fetcher):
+    """A fetcher that hashes what lies elsewhere only while it holds a slow call's place."""
+
+    def __init__(self, fetcher: Fetcher, slow: SlowCalls) -> None:
+        super().__init__(fetcher._hooks, fetcher._web, fetcher.most_bytes)
+        self._slow = slow
+
+    def checksum(self, files: Sequence[FileObject], most_bytes: int | None = None) -> str:
+        """Concatenated SHA-256 hex of the files, in order; or ServerBusy."""
+        if all(file.get("type") == "file" for file in files):
+            return super().checksum(files, most_bytes)
+        with self._slow.place():
+            return super().checksum(files, most_bytes)

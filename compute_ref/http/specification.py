@@ -5,10 +5,11 @@ from __future__ import annotations
 import falcon
 
 from compute_ref.http.openapi import specification
+from compute_ref.http.reading import Reading
 from compute_ref.services import Services
 
 
-class SpecificationResource:
+class SpecificationResource(Reading):
     """The OpenAPI document of this server."""
 
     def __init__(self, services: Services) -> None:
