@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -131,9 +132,10 @@ class Engine:
             lane.close()
         for turn in turns:
             turn.mailbox.leave()
+        end = time.monotonic() + PARTING
         for turn in turns:
             if turn.worker is not None:
-                turn.worker.join(PARTING)
+                turn.worker.join(max(0.0, end - time.monotonic()))
 
     def _turns_of(self, job_ids: Iterable[str]) -> list[Turn]:
         wanted = set(job_ids)
@@ -229,5 +231,10 @@ class Engine:
         remove_everywhere(self._house, self._backends, job_id)
 
     def _finish_deleting(self, job: Job) -> None:
-        delete: Callable[[], None] = partial(self.delete, [job.job_id])
+        def delete() -> None:
+            try:
+                self.delete([job.job_id])
+            except Exception:
+                log.exception("job %s could not be deleted; the watchdog tries again", job.job_id)
+
         threading.Thread(target=delete, name=f"delete {job.job_id}", daemon=True).start()

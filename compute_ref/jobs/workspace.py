@@ -19,7 +19,7 @@ from compute_ref.refusals import ResultUnknown
 
 JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 PASSED_THROUGH: Final = 0o711  #: entered by the run's own user, listed by nobody
-SHOWN: Final = 0o755
+SHOWN: Final = 0o750  #: a backend lets its run's user in, and no other run's
 PRIVATE: Final = 0o700
 RUN_FOLDERS: Final = {
     "inputs": SHOWN,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 from compute_ref.clock import Clock, boot_id
@@ -19,7 +20,7 @@ class MovedClock(Clock):
         self._lock = threading.Lock()
         self._start = now
         self._ticks = 0.0
-        self._sleepers: set[threading.Condition] = set()
+        self._sleepers: Counter[threading.Condition] = Counter()
 
     def now(self) -> float:
         """Unix seconds: where the clock began, and what it was moved since."""
@@ -46,10 +47,23 @@ class MovedClock(Clock):
         self, condition: threading.Condition, ready: Callable[[], bool], until: float | None
     ) -> bool:
         """Sleep on the held `condition` until `ready()` or until the clock is moved to `until`."""
-        with self._lock:
-            self._sleepers.add(condition)
+        self._count(condition, 1)
+        try:
+            return self._sleep(condition, ready, until)
+        finally:
+            self._count(condition, -1)
+
+    def _sleep(
+        self, condition: threading.Condition, ready: Callable[[], bool], until: float | None
+    ) -> bool:
         while not ready():
             if until is not None and self.ticks() >= until:
                 return False
             condition.wait()
         return True
+
+    def _count(self, condition: threading.Condition, step: int) -> None:
+        with self._lock:
+            self._sleepers[condition] += step
+            if not self._sleepers[condition]:
+                del self._sleepers[condition]

@@ -90,7 +90,7 @@ def test_an_algorithm_of_which_nothing_is_left_is_lost_and_its_outputs_too(close
     (world.workspaces.run(job_id, 1).outputs / "half").write_text("half")
     job = world.open().final(job_id)
     assert (job.status, job.finish_reason) == (70, FinishReason.LOST)
-    assert [result.type for result in job.results][0] is ResultType.ALGORITHM_LOG
+    assert job.results[0].type is ResultType.ALGORITHM_LOG
 
 
 def test_the_time_that_the_server_was_away_counts(closed_world):
@@ -131,7 +131,7 @@ def test_filtering_and_publishing_are_repeated_from_the_outputs(closed_world, st
     (folders.root / "draft").mkdir()
     job = world.open().final(job_id)
     assert filtered == [["a"]]
-    assert [result.filename for result in job.results][0] == "a"
+    assert job.results[0].filename == "a"
     assert job.finish_reason is FinishReason.COMPLETED
 
 

@@ -50,7 +50,7 @@ def test_folders_let_a_runs_user_pass_but_not_look_around(workspaces, tmp_path):
         os.umask(old)
     for path in (tmp_path / "jobs", tmp_path / "jobs" / "job1z", folders.root):
         assert mode(path) == 0o711
-    assert mode(folders.inputs) == 0o755
+    assert mode(folders.inputs) == 0o750
     assert mode(folders.control) == mode(folders.root / "messages") == 0o700
 
 

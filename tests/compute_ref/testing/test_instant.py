@@ -100,7 +100,7 @@ def test_each_verb_raises_lies_and_hangs_on_demand(run_of, verb):
         "name": lambda: backend.name("job1z", 1),
         "launch": lambda: backend.launch(run_of(f"{how} {verb}")),
         "find": lambda: backend.find(handle.name),
-        "list": lambda: backend.list(),
+        "list": backend.list,
         "wait": lambda: backend.wait(handle, 0),
         "stop": lambda: backend.stop(handle.name, 0),
         "remove": lambda: backend.remove(handle.name),
