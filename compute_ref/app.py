@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from ipaddress import ip_address
@@ -16,7 +16,7 @@ from compute_ref.assets.fetching import Fetcher
 from compute_ref.assets.web import GuardedClient, WebFiles
 from compute_ref.clock import Clock
 from compute_ref.http.routes import application
-from compute_ref.http.slow import SlowCalls
+from compute_ref.http.slow import SlowCalls, SlowChecksums
 from compute_ref.identity.callers import Callers
 from compute_ref.identity.keys import Account, provider_account
 from compute_ref.identity.tokens import Tokens
@@ -25,7 +25,7 @@ from compute_ref.jobs.provisioning import Provisioner
 from compute_ref.jobs.store import Store
 from compute_ref.jobs.workspace import Workspaces
 from compute_ref.plugins import Backend
-from compute_ref.plugins.registry import make_backends, plugin_manager, site_of
+from compute_ref.plugins.registry import GivenBackends, make_backends, plugin_manager, site_of
 from compute_ref.services import Services
 from compute_ref.settings import Environment, Settings
 
@@ -64,16 +64,18 @@ def create_app(
     *,
     clock: Clock | None = None,
     store: Store | None = None,
+    backends: Mapping[str, Backend] | None = None,
     plugins: Sequence[object] = (),
 ) -> ComputeRef:
     """A server of these settings, its engine begun.
 
-    `plugins` join the installed ones. Raises StoreLocked, StoreDamaged, KeyFileUnsafe,
-    BackendUnknown, BackendUnavailable, or ValueError from a plug-in's own options.
+    `plugins` join the installed ones, and `backends` by name those that plug-ins offer. Raises
+    StoreLocked, StoreDamaged, KeyFileUnsafe, BackendUnknown, BackendUnavailable, or ValueError from a plug-in's own options.
     """
     settings = _absolute(settings or Settings((Environment("local", "local"),)))
     with ExitStack() as closing:
-        services = _services(settings, clock or Clock(), store, plugins, closing)
+        offered = (GivenBackends(backends or {}), *plugins)
+        services = _services(settings, clock or Clock(), store, offered, closing)
         app = ComputeRef(services, closing.pop_all())
     try:
         services.engine.start()
@@ -93,6 +95,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def own_url(settings: Settings) -> str:
+    """How this server is reached, as far as that is known without a request."""
+    server = settings.server
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    return server.public_url.rstrip("/") or f"http://{host}:{server.port}"
+
+
 def _services(
     settings: Settings,
     clock: Clock,
@@ -110,6 +119,7 @@ def _services(
     manager = plugin_manager((*builtin, *plugins))
     manager.hook.configure(options=settings.plugins)
     backends = _backends(settings, manager.hook, closing)
+    slow = SlowCalls(server.threads)
     tokens = _tokens(provider, clock, store, settings)
     fetcher = _fetcher(settings, manager.hook)
     workspaces = Workspaces(server.data_dir, sync=server.sync)
@@ -117,7 +127,7 @@ def _services(
         store,
         backends,
         {one.id: one for one in settings.environments},
-        Provisioner(fetcher, server.public_url),
+        Provisioner(fetcher, own_url(settings)),
         manager.hook,
         workspaces,
         settings.deadlines,
@@ -131,13 +141,13 @@ def _services(
         store=store,
         callers=Callers(store, tokens, settings.identity.legacy_signatures),
         tokens=tokens,
-        admission=_admission(settings, manager.hook, fetcher, store, backends),
+        admission=_admission(settings, manager.hook, SlowChecksums(fetcher, slow), store, backends),
         fetcher=fetcher,
         engine=engine,
         workspaces=workspaces,
         backends=backends,
         provider=provider,
-        slow=SlowCalls(server.threads),
+        slow=slow,
     )
 
 
@@ -180,7 +190,7 @@ def _fetcher(settings: Settings, hooks: pluggy.HookRelay) -> Fetcher:
 def _admission(
     settings: Settings,
     hooks: pluggy.HookRelay,
-    fetcher: Fetcher,
+    checksums: SlowChecksums,
     store: Store,
     backends: dict[str, Backend],
 ) -> Admission:
@@ -188,7 +198,7 @@ def _admission(
         settings.environments,
         settings.trust,
         hooks,
-        fetcher,
+        checksums,
         store,
         lambda environment: backends[environment].runs_images,
     )

@@ -20,7 +20,6 @@ from compute_ref.assets.algorithms import (
     raw_algorithm,
 )
 from compute_ref.assets.ddo import Ddo, DdoInvalid, check_ddo, files_of, service_of
-from compute_ref.assets.fetching import Fetcher
 from compute_ref.assets.plan import Algorithm, Dataset, Order, Plan
 from compute_ref.assets.requests import AssetRequest, StartRequest
 from compute_ref.assets.trust import (
@@ -31,7 +30,7 @@ from compute_ref.assets.trust import (
     raw_refusal,
     refusal,
 )
-from compute_ref.plugins import FileUnavailable
+from compute_ref.plugins import FileObject, FileUnavailable
 from compute_ref.refusals import EnvironmentUnknown, Refused
 from compute_ref.settings import Environment, Trust
 
@@ -45,6 +44,13 @@ class OrderBook(Protocol):
         """Whether the order cannot be bound now."""
 
 
+class Checksums(Protocol):
+    """Who hashes files."""
+
+    def checksum(self, files: Sequence[FileObject]) -> str:
+        """Concatenated SHA-256 hex of the files, in order; raises FileUnavailable."""
+
+
 class Admission:
     """Admits starts. `runs_images` tells of an environment whether its backend runs images."""
 
@@ -53,14 +59,14 @@ class Admission:
         environments: Sequence[Environment],
         trust: Trust,
         hooks: pluggy.HookRelay,
-        fetcher: Fetcher,
+        checksums: Checksums,
         orders: OrderBook,
         runs_images: Callable[[str], bool],
     ) -> None:
         self._environments = environments
         self._trust = trust
         self._hooks = hooks
-        self._fetcher = fetcher
+        self._checksums = checksums
         self._orders = orders
         self._runs_images = runs_images
 
@@ -172,7 +178,7 @@ class Admission:
 
     def _files_checksum(self, algorithm: Algorithm) -> str:
         try:
-            return self._fetcher.checksum(algorithm.files)
+            return self._checksums.checksum(algorithm.files)
         except FileUnavailable as failed:
             raise Refused({"algorithm": "file_unavailable"}) from failed
 

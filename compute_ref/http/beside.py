@@ -58,11 +58,7 @@ class FileInfoResource:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """One entry for each file."""
         wanted = loaded(FileInfo, body(req, self._its.settings.server.max_body))
-        with self._its.slow.place():
-            if "did" in wanted:
-                resp.media = self._of_asset(wanted)
-            else:
-                resp.media = self._of_url(wanted)
+        resp.media = self._of_asset(wanted) if "did" in wanted else self._of_url(wanted)
 
     def _of_asset(self, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
         ddo = self._its.admission.ddo(wanted["did"])
@@ -72,13 +68,18 @@ class FileInfoResource:
         if service is None:
             raise Refused("Invalid serviceId.")
         checksum = bool(wanted.get("checksum")) and is_algorithm(ddo)
-        return self._its.fetcher.info(files_of(service), checksum=checksum)
+        files = files_of(service)
+        if not checksum and all(file["type"] == "file" for file in files):
+            return self._its.fetcher.info(files)
+        with self._its.slow.place():
+            return self._its.fetcher.info(files, checksum=checksum)
 
     def _of_url(self, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
         if wanted.get("type") != "url" or not self._its.settings.fetching.fileinfo_urls:
             raise Malformed({"did": ["The did field is required."]})
         file = {key: wanted[key] for key in ("type", "url", "method", "headers") if key in wanted}
-        return self._its.fetcher.info([file], most_bytes=CALLERS_BYTES)
+        with self._its.slow.place():
+            return self._its.fetcher.info([file], most_bytes=CALLERS_BYTES)
 
 
 class DdoResource(Reading):

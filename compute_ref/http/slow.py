@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from compute_ref.assets.fetching import Fetcher
@@ -29,16 +28,16 @@ class SlowCalls:
             self._places.release()
 
 
-class PatientHashing(Fetcher):
-    """A fetcher that hashes what lies elsewhere only while it holds a slow call's place."""
+class SlowChecksums:
+    """Hashes files; those that lie elsewhere only while it holds a slow call's place."""
 
     def __init__(self, fetcher: Fetcher, slow: SlowCalls) -> None:
-        super().__init__(fetcher._hooks, fetcher._web, fetcher.most_bytes)
+        self._fetcher = fetcher
         self._slow = slow
 
-    def checksum(self, files: Sequence[FileObject], most_bytes: int | None = None) -> str:
+    def checksum(self, files: Sequence[FileObject]) -> str:
         """Concatenated SHA-256 hex of the files, in order; or ServerBusy."""
-        if all(file.get("type") == "file" for file in files):
-            return super().checksum(files, most_bytes)
+        if all(file["type"] == "file" for file in files):
+            return self._fetcher.checksum(files)
         with self._slow.place():
-            return super().checksum(files, most_bytes)
+            return self._fetcher.checksum(files)

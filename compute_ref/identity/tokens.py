@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import jwt
 
@@ -28,6 +28,9 @@ class TokenBook(Protocol):
 def token_id(token: str) -> str:
     """What the book knows a token by: the hash of its text, so that the book opens nothing."""
     return hashlib.sha256(token.encode("utf-8")).hexdigest()
+
+
+LONGEST: Final = 512  # characters; a longer text is not taken apart at all
 
 
 class Tokens:
@@ -67,6 +70,8 @@ class Tokens:
         self._book.revoke(token_id(token), self._claims(token)["exp"], claim)
 
     def _trouble(self, token: str, address: str) -> str:
+        if len(token) > LONGEST:
+            return "Token is invalid."
         try:
             claims = self._claims(token)
         except jwt.InvalidTokenError:

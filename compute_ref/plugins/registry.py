@@ -18,6 +18,18 @@ class BackendUnknown(Exception):
     """An environment names a backend that no plug-in offers."""
 
 
+class GivenBackends:
+    """A plug-in that offers backends which are already there."""
+
+    def __init__(self, made: Mapping[str, Backend]) -> None:
+        self._made = dict(made)
+
+    @hookspecs.hookimpl
+    def backends(self) -> Mapping[str, hookspecs.BackendFactory]:
+        """Each backend as it is, whatever the site."""
+        return {name: _always(backend) for name, backend in self._made.items()}
+
+
 def plugin_manager(plugins: Iterable[object]) -> pluggy.PluginManager:
     """Every installed plug-in of the group ``compute_ref``, and `plugins` before them."""
     manager = pluggy.PluginManager(GROUP)
@@ -33,7 +45,8 @@ def make_backends(
     hooks: pluggy.HookRelay, wanted: Iterable[str], site: Callable[[str], Site]
 ) -> dict[str, Backend]:
     """One backend for each name wanted; BackendUnknown with what to install otherwise."""
-    offered = {name: make for some in hooks.backends() for name, make in some.items()}
+    answers = reversed(hooks.backends())  # the plug-in that was asked first has the last word
+    offered = {name: make for some in answers for name, make in some.items()}
     made: dict[str, Backend] = {}
     for name in dict.fromkeys(wanted):
         if name not in offered:
@@ -44,6 +57,10 @@ def make_backends(
             )
         made[name] = offered[name](site(name))
     return made
+
+
+def _always(backend: Backend) -> hookspecs.BackendFactory:
+    return lambda _site: backend
 
 
 def site_of(
