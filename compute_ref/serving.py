@@ -10,8 +10,9 @@ import time
 from types import FrameType
 from typing import Any, Final
 
-from waitress import create_server, wasyncore
+from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.server import create_server
 from waitress.task import ErrorTask
 
 from compute_ref.app import ComputeRef
@@ -26,7 +27,7 @@ class JsonErrorTask(ErrorTask):
 
     def execute(self) -> None:
         """Write the error as JSON and end the connection."""
-        error = self.request.error
+        error: Any = self.request.error  # type: ignore[attr-defined]
         body = json.dumps({"error": f"{error.reason}: the request could not be read."}).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers = [
@@ -55,7 +56,7 @@ class Listener:
         self._map: dict[int, Any] = {}
         family = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.create_server((server.host, server.port), family=family)
-        self._server: Any = create_server(
+        made: Any = create_server(
             app,
             map=self._map,
             sockets=[listening],
@@ -65,7 +66,8 @@ class Listener:
             ident="compute-ref",
             clear_untrusted_proxy_headers=False,
         )
-        self._server.channel_class = Channel
+        made.channel_class = Channel
+        self._server = made
         self._stopping = False
 
     @property
@@ -88,7 +90,7 @@ class Listener:
         until = time.monotonic() + PATIENCE
         while self._busy() and time.monotonic() < until:
             wasyncore.loop(timeout=0.05, map=self._map, count=1, use_poll=True)
-        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=0)
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=0.5)
         wasyncore.close_all(self._map)
 
     def _busy(self) -> bool:

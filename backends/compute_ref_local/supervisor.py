@@ -248,9 +248,13 @@ class Supervision:
             send(descendants(), signal.SIGKILL)
 
     def ask(self, grace: float) -> None:
-        """TERM to every process of the algorithm, not to the sandbox around it."""
+        """TERM to every process of the algorithm, not to the sandbox around it.
+
+        Nor to the shell of the entrypoint while it has a child: its end would be the end of all.
+        """
         self.kill_at = ticks() + grace
-        send(descendants()[self.spec["around"] :], signal.SIGTERM)
+        shell, *others = descendants()[self.spec["around"] :] or [0]
+        send(others or [shell] if shell else [], signal.SIGTERM)
 
     def force(self, reason: str, message: str) -> None:
         """KILL, for a reason; the first reason stays."""

@@ -1,0 +1,251 @@
+"""The store: what is accepted once, what survives, what is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tinydb import where
+
+from compute_ref.assets.plan import Algorithm, Order, Plan
+from compute_ref.clock import Clock
+from compute_ref.identity.nonces import NonceClaim
+from compute_ref.jobs.folder import StoreLocked
+from compute_ref.jobs.index import JobFilter
+from compute_ref.jobs.model import Job, Passage, Status
+from compute_ref.jobs.records import StoreDamaged
+from compute_ref.jobs.store import Store
+from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused
+from compute_ref.settings import Queue
+
+OWNER = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
+ROOMY = Queue(max_queued=10**6, max_queued_per_owner=10**6)
+
+
+def job(name: str, owner: str = OWNER, order: str = "0x1") -> Job:
+    return Job(
+        job_id=name,
+        owner=owner,
+        document_id="did:op:" + "1" * 64,
+        agreement_id=order,
+        environment="local",
+        algo_did="raw",
+        input_dids=("did:op:" + "1" * 64,),
+        created=1.0,
+        history=(Passage(1, Status.WARMING_UP, 1.0),),
+    )
+
+
+def plan(order: str = "0x1", service: str = "compute") -> Plan:
+    algorithm = Algorithm("raw", "", None, (), "true", "sh", "", "", "")
+    bound = Order(order, "did", service, OWNER, 0, "dataset.serviceId", "order_invalid")
+    return Plan("local", (), algorithm, (bound,), False, None, {})
+
+
+def claim(nonce: str) -> NonceClaim:
+    return NonceClaim(OWNER, nonce)
+
+
+def opened(folder: Path) -> Store:
+    return Store.open(folder, Clock())
+
+
+def test_an_accepted_job_and_what_paid_for_it_survive_a_reopening(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan(), claim("1.5"), ROOMY)
+    store.close()
+    store = opened(tmp_path)
+    assert store.get("a") == job("a")
+    assert store.plan("a") == plan()
+    assert store.last_nonce(OWNER) == "1.5"
+    store.close()
+
+
+def test_a_refused_start_keeps_nothing(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan(), claim("2"), ROOMY)
+    with pytest.raises(NonceUsed):
+        store.accept(job("b"), plan("0x2"), claim("2"), ROOMY)
+    with pytest.raises(Refused, match="order_invalid"):
+        store.accept(job("b"), plan("0x1", "other"), claim("3"), ROOMY)
+    with pytest.raises(QueueFull):
+        store.accept(job("b"), plan("0x3"), claim("3"), replace(ROOMY, max_queued_per_owner=1))
+    assert store.last_nonce(OWNER) == "2"
+    assert [found.job_id for found in store.find(JobFilter(owner=OWNER))] == ["a"]
+    store.close()
+
+
+def test_of_racing_starts_with_one_nonce_exactly_one_wins(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    barrier, won = threading.Barrier(16), []
+
+    def race(number: int) -> None:
+        barrier.wait()
+        try:
+            store.accept(job(f"j{number}"), plan(f"0x{number:x}"), claim("7"), ROOMY)
+        except NonceUsed:
+            return
+        won.append(f"j{number}")
+
+    threads = [threading.Thread(target=race, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert [found.job_id for found in store.find(JobFilter(owner=OWNER))] == won
+    store.close()
+
+
+def test_jobs_are_found_newest_first_by_any_of_their_names(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    for number in range(1, 6):
+        order = f"0x{number:x}ab"
+        store.accept(job(f"j{number}", order=order), plan(order), claim(str(number)), ROOMY)
+    assert [j.job_id for j in store.find(JobFilter(owner=OWNER), limit=2, offset=1)] == ["j4", "j3"]
+    assert [j.job_id for j in store.find(JobFilter(agreement_id="3AB"))] == ["j3"]
+    assert len(store.find(JobFilter(agreement_id="did:op:" + "1" * 64))) == 5
+    assert store.find(JobFilter(job_id="j1", owner="0x0")) == []
+    store.close()
+
+
+def test_a_deleted_job_stays_deleted_and_its_nonce_stays_spent(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan(), claim("1"), ROOMY)
+    store.ask_delete(["a"], claim("2"))
+    with pytest.raises(JobUnknown):
+        store.get("a")
+    assert [j.job_id for j in store.unfinished()] == ["a"]
+    store.remove("a")
+    store.close()
+    store = opened(tmp_path)
+    assert store.unfinished() == []
+    assert store.last_nonce(OWNER) == "2"
+    with pytest.raises(Refused):
+        store.accept(job("b"), plan("0x1", "other"), claim("3"), ROOMY)
+    store.close()
+
+
+def test_tinydbs_queries_work_on_the_store(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    for name in ("a", "b"):
+        store.accept(job(name, order=f"0x{name}"), plan(f"0x{name}"), None, ROOMY)
+    table = store.db.table("jobs")
+    assert [document["jobId"] for document in table.search(where("agreementId") == "0xb")] == ["b"]
+    assert len(table) == 2
+    table.update({"finishMessage": "seen"}, where("jobId") == "a")
+    assert store.get("a").finish_message == "seen"
+    store.close()
+
+
+def test_a_second_server_is_refused_by_the_first_ones_name(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    with pytest.raises(StoreLocked, match=str(os.getpid())):
+        opened(tmp_path)
+    store.close()
+
+
+def test_compaction_and_checkpoint_change_nothing_that_is_stored(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    for number in range(1, 30):
+        store.accept(
+            job(f"j{number}", order=f"0x{number:x}"),
+            plan(f"0x{number:x}"),
+            claim(str(number)),
+            ROOMY,
+        )
+        store.change(f"j{number}", lambda one: one.entered(Status.STARTED, 2.0))
+    store.remove("j7")
+    size = (tmp_path / "store.journal").stat().st_size
+    before = store.find(JobFilter(owner=OWNER))
+    store.compact()
+    assert (tmp_path / "store.journal").stat().st_size < size
+    assert store.find(JobFilter(owner=OWNER)) == before
+    store.change("j9", lambda one: one.entered(Status.RUNNING, 3.0))
+    store.close()
+    for checkpoint in (True, False):
+        if not checkpoint:
+            (tmp_path / "store.index").unlink()
+        store = opened(tmp_path)
+        assert [j.job_id for j in store.find(JobFilter(owner=OWNER))] == [j.job_id for j in before]
+        assert store.get("j9").status is Status.RUNNING
+        assert store.last_nonce(OWNER) == "29"
+        store.close()
+
+
+def test_a_file_cut_anywhere_in_its_last_record_loses_only_that_record(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan("0x1"), claim("1"), ROOMY)
+    whole = (tmp_path / "store.journal").stat().st_size
+    store.accept(job("b", order="0x2"), plan("0x2"), claim("2"), ROOMY)
+    store.close()
+    (tmp_path / "store.index").unlink()
+    data = (tmp_path / "store.journal").read_bytes()
+    for size in range(whole + 1, len(data), 37):
+        caplog.clear()
+        (tmp_path / "store.journal").write_bytes(data[:size])
+        store = opened(tmp_path)
+        assert [j.job_id for j in store.find(JobFilter())] == ["a"]
+        assert store.last_nonce(OWNER) == "1"
+        assert "cut off" in caplog.text
+        store.close()
+        (tmp_path / "store.index").unlink()
+
+
+def test_damage_before_the_end_is_refused_with_its_place(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    start = (tmp_path / "store.journal").stat().st_size
+    for number in range(1, 4):
+        store.accept(
+            job(f"j{number}", order=f"0x{number}"), plan(f"0x{number}"), claim(str(number)), ROOMY
+        )
+    store.close()
+    (tmp_path / "store.index").unlink()
+    data = bytearray((tmp_path / "store.journal").read_bytes())
+    data[start + 40] ^= 1
+    (tmp_path / "store.journal").write_bytes(data)
+    with pytest.raises(StoreDamaged) as refused:
+        opened(tmp_path)
+    assert refused.value.offset == start
+    assert (tmp_path / "store.journal").read_bytes() == data
+
+
+CHILD = """
+import sys
+from pathlib import Path
+sys.path[:0] = [{here!r}]
+from test_store import ROOMY, claim, job, opened, plan
+store = opened(Path(sys.argv[1]))
+number = int(store.last_nonce(claim("1").address) or 0)
+while True:
+    number += 1
+    order = f"0x{{number:x}}"
+    store.accept(job(f"j{{number}}", order=order), plan(order), claim(str(number)), ROOMY)
+    print(number, flush=True)
+"""
+
+
+def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
+    program = CHILD.format(here=str(Path(__file__).parent))
+    for round_ in range(1, 4):
+        child = subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        acknowledged = [int(child.stdout.readline()) for _ in range(10 * round_)]
+        child.send_signal(signal.SIGKILL)
+        acknowledged += [int(line) for line in child.stdout if line.endswith("\n")]
+        child.wait()
+        child.stdout.close()
+        store = opened(tmp_path)
+        assert float(store.last_nonce(OWNER) or 0) >= acknowledged[-1]
+        assert {f"j{n}" for n in acknowledged} <= {j.job_id for j in store.find(JobFilter())}
+        store.close()
