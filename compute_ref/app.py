@@ -70,18 +70,17 @@ def create_app(
     """A server of these settings, its engine begun.
 
     `plugins` join the installed ones, and `backends` by name those that plug-ins offer. Raises
-    StoreLocked, StoreDamaged, KeyFileUnsafe, BackendUnknown, BackendUnavailable, or ValueError from a plug-in's own options.
+    StoreLocked, StoreDamaged, KeyFileUnsafe, BackendUnknown, BackendUnavailable, or ValueError
+    from a plug-in's own options; then nothing is left open.
     """
     settings = _absolute(settings or Settings((Environment("local", "local"),)))
-    with ExitStack() as closing:
-        offered = (GivenBackends(backends or {}), *plugins)
+    offered = (GivenBackends(backends or {}), *plugins)
+    with ExitStack() as failed:
+        closing = failed.enter_context(ExitStack())
         services = _services(settings, clock or Clock(), store, offered, closing)
-        app = ComputeRef(services, closing.pop_all())
-    try:
+        app = ComputeRef(services, closing)
         services.engine.start()
-    except BaseException:
-        app.close()
-        raise
+        failed.pop_all()
     return app
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from webtest import TestApp, TestResponse
 
@@ -62,21 +62,36 @@ class Consumer:
         ).json
         return found
 
-    def stop(self, job_id: str) -> TestResponse:
-        """PUT with jobId."""
-        query = {**self.signed(job_id), "jobId": job_id}
-        return self.web.put(f"{COMPUTE}?{_joined(query)}", expect_errors=True)
+    def restart(self, job_id: str, **changed: Any) -> TestResponse:
+        """POST with jobId and nothing else, unless `changed` adds to it."""
+        document_id = changed.get("dataset", {}).get("documentId", "")
+        body = {**self.signed(job_id, document_id), "jobId": job_id, **changed}
+        return self.web.post_json(COMPUTE, body, expect_errors=True)
 
-    def delete(self, job_id: str) -> TestResponse:
-        """DELETE with jobId."""
+    def status(self, job_id: str) -> TestResponse:
+        """GET with jobId, signed: the view that only the owner has."""
         query = {**self.signed(job_id), "jobId": job_id}
-        return self.web.delete(f"{COMPUTE}?{_joined(query)}", expect_errors=True)
+        return self.web.get(COMPUTE, query, expect_errors=True)
+
+    def stop(self, job_id: str = "", document_id: str = "") -> TestResponse:
+        """PUT."""
+        return self.web.put(self._meaning(job_id, document_id), expect_errors=True)
+
+    def delete(self, job_id: str = "", document_id: str = "") -> TestResponse:
+        """DELETE."""
+        return self.web.delete(self._meaning(job_id, document_id), expect_errors=True)
+
+    def token(self, expiration: int) -> str:
+        """An AuthToken until that Unix time."""
+        signed = self.signed()
+        query = {**signed, "address": self.address, "expiration": expiration}
+        return str(self.web.get("/api/services/createAuthToken", query).json["token"])
 
     def result(self, job_id: str, index: int = 0, **headers: str) -> TestResponse:
         """One file."""
         query = {**self.signed(job_id, str(index)), "jobId": job_id, "index": index}
         return self.web.get(RESULT, query, headers=headers, expect_errors=True)
 
-
-def _joined(query: Mapping[str, Any]) -> str:
-    return "&".join(f"{name}={value}" for name, value in query.items())
+    def _meaning(self, job_id: str, document_id: str) -> str:
+        query = {**self.signed(job_id, document_id), "jobId": job_id, "documentId": document_id}
+        return f"{COMPUTE}?{urlencode(query)}"
