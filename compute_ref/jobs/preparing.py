@@ -21,6 +21,7 @@ WORN_OUT: Final = (
     "The server went down each time while it put the inputs in place. Tell its operator, and"
     " restart the job when the server is well again."
 )
+LATER: Final = "Try again later, or tell the server's operator."
 
 
 def prepare(turn: Turn) -> Phase:
@@ -61,7 +62,7 @@ def provision(turn: Turn) -> Phase:
         return _algorithm_failed(turn, str(failure))
     except CallFailed as failure:
         turn.cancel.set()
-        return _data_failed(turn, f"{failure}. Try again later, or tell the server's operator.")
+        return _data_failed(turn, f"The inputs could not be put in place: {failure}. {LATER}")
     turn.enter(Status.PROVISIONED)
     return name_run
 

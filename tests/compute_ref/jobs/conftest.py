@@ -41,7 +41,7 @@ def plan_of(code, transaction="0x1", output=None):
     order = Order(transaction, DID, "compute", OWNER, 0, "dataset.serviceId", "order_invalid")
     return Plan(
         environment="local",
-        datasets=(Dataset(DID, "compute", {"id": DID}, ()),),
+        datasets=(Dataset(DID, "compute", {"id": DID, "services": []}, ()),),
         algorithm=Algorithm("raw", "", None, (), code, "sh $ALGO", "", "", ""),
         orders=(order,),
         network=False,
