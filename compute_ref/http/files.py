@@ -83,10 +83,10 @@ def part(result: Result, asked: Conditions) -> Part:
         "ETag": tag,
         "Accept-Ranges": "bytes",
         "Content-Disposition": f"attachment;filename={download_name(result.filename)}",
-        "Content-Type": content_type(result.filename),
     }
     if _matches(asked.if_none_match, tag):
         return Part(304, headers, 0, 0)
+    headers["Content-Type"] = content_type(result.filename)
     wanted = _range(asked.range, result.filesize) if asked.if_range in ("", tag) else None
     if wanted is None:
         return Part(200, headers, 0, result.filesize)

@@ -42,18 +42,21 @@ class Consumer:
 
     def start(self, code: str = "instant: write answer.txt 42", **changed: Any) -> TestResponse:
         """Start raw code on the catalogue's dataset; `changed` replaces parts of the body."""
+        return self.web.post_json(COMPUTE, self.order(code, **changed), expect_errors=True)
+
+    def order(self, code: str = "instant: write answer.txt 42", **changed: Any) -> dict[str, Any]:
+        """The body of a start."""
         dataset = {
             "documentId": self.dataset,
             "serviceId": "compute",
             "transferTxId": f"0x{self.address[2:].lower()}{next(self.orders):x}",
         }
-        body = {
+        return {
             **self.signed(self.dataset),
             "dataset": dataset,
             "algorithm": {"meta": {"rawcode": code, "container": {"entrypoint": "sh $ALGO"}}},
             **changed,
         }
-        return self.web.post_json(COMPUTE, body, expect_errors=True)
 
     def jobs(self, **query: Any) -> list[dict[str, Any]]:
         """This consumer's jobs, unsigned."""
