@@ -51,7 +51,7 @@ class LocalBackend(Backend):
         self._jobs = site.data_dir / "jobs"
         self._loopback = site.loopback
         self._root = os.geteuid() == 0
-        self._users = Users(site.data_dir / "local" / "uids", self._options.uid_base)
+        self._users = Users(self._options.uid_base)
         self._sandboxed = False
 
     def check(self) -> str:

@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from compute_ref.plugins import BackendUnavailable
+from compute_ref_local.leftovers import end_all_of
 
 MANY: Final = 1_000
-END_ALL: Final = "import os, signal; os.kill(-1, signal.SIGKILL)"
+#: for all servers of the machine: two that gave the same user would end each other's runs
+LOCKS: Final = Path("/run/compute-ref/users")
 
 
 class Users:
-    """Numbers of users that nobody else has, from `first` on; a lock file for each in use."""
+    """Numbers of users that nobody else has, from `first` on; a locked file for each in use."""
 
-    def __init__(self, folder: Path, first: int) -> None:
-        self._folder = folder
+    def __init__(self, first: int, locks: Path = LOCKS) -> None:
         self._first = first
+        self._locks = locks
 
-    def take(self) -> tuple[int, int]:
-        """A free user and the descriptor whose lock keeps it; the run's supervisor holds it on."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    @contextlib.contextmanager
+    def one(self) -> Iterator[tuple[int, int]]:
+        """A user that has no process, and the descriptor whose lock keeps it.
+
+        The run's supervisor inherits the descriptor and holds it for as long as it lives.
+        Raises BackendUnavailable where all are in use.
+        """
         for uid in range(self._first, self._first + MANY):
-            descriptor = os.open(
-                self._folder / str(uid), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                continue
-            return uid, descriptor
+            lock = self._lock(uid)
+            if lock is not None:
+                try:
+                    end_all_of(uid)
+                    yield uid, lock
+                finally:
+                    os.close(lock)
+                return
         raise BackendUnavailable(f"all {MANY} users from {self._first} on are in use: wait")
 
+    def end_rest(self, uid: int) -> None:
+        """End what a run whose supervisor is gone left; a user that is in use again has none."""
+        lock = self._lock(uid)
+        if lock is not None:
+            try:
+                end_all_of(uid)
+            finally:
+                os.close(lock)
 
-def end_all_of(uid: int) -> None:
-    """KILL every process of a user, in one step that no fork can escape."""
-    subprocess.run(
-        [sys.executable, "-I", "-S", "-c", END_ALL],
-        user=uid,
-        group=uid,
-        extra_groups=[],
-        cwd="/",
-        check=False,
-    )
+    def _lock(self, uid: int) -> int | None:
+        self._locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._locks / str(uid), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        return lock

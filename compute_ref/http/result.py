@@ -80,8 +80,8 @@ class ResultResource:
             raise ResultUnknown(f"The job has {len(job.results)} results; there is no such index.")
 
     def _spend(self, caller: Caller, job: Job, index: int) -> None:
-        digest = caller.digest if index >= AMBIGUOUS_FROM else ""
-        self._its.store.consume(caller.claim, job.job_id, digest)
+        ambiguous = index >= AMBIGUOUS_FROM
+        self._its.store.consume(caller.claim, job.job_id, caller.digest, keep=ambiguous)
 
 
 def conditions(req: falcon.Request) -> Conditions:

@@ -173,13 +173,21 @@ class Store:
         """The last nonce accepted from `address`, as it was sent, or None."""
         return self._ledger.last_nonce(address)
 
-    def consume(self, claim: NonceClaim | None, job_id: str = "", digest: str = "") -> None:
-        """Spend a nonce, durable. A `digest` is kept with the job and never accepted again."""
+    def consume(
+        self, claim: NonceClaim | None, job_id: str, digest: str, *, keep: bool = False
+    ) -> None:
+        """Spend a nonce, durable, or raise NonceUsed.
+
+        `digest` is the message's; one that was kept with the job is never accepted again,
+        however its index and nonce are told apart. `keep` keeps this one.
+        """
         if claim is None:
             return
         with self._durable():
             self._ledger.spend(claim)
-            if digest:
+            if digest in self.get(job_id).used_digests:
+                raise NonceUsed
+            if keep:
                 self._changed(job_id, lambda job: remember(job, digest))
 
     def order_refused(self, order: Order) -> bool:
@@ -249,9 +257,7 @@ def main_order(plan: Plan) -> str:
 
 
 def remember(job: Job, digest: str) -> Job:
-    """`job` with the digest of an accepted message, or NonceUsed where it was accepted before."""
-    if digest in job.used_digests:
-        raise NonceUsed
+    """`job` with the digest of an accepted message."""
     return replace(job, used_digests=(*job.used_digests, digest))
 
 
