@@ -7,9 +7,9 @@ The first refusal wins, with the code that clients know. What was admitted is a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import pluggy
 
@@ -19,17 +19,13 @@ from compute_ref.assets.algorithms import (
     published_algorithm,
     raw_algorithm,
 )
-from compute_ref.assets.ddo import Ddo, DdoInvalid, check_ddo, files_of, service_of
+from compute_ref.assets.datasets import dataset_order, found_dataset, resource, used_service
+from compute_ref.assets.ddo import Ddo
 from compute_ref.assets.plan import Algorithm, Dataset, Order, Plan
 from compute_ref.assets.requests import AssetRequest, StartRequest
-from compute_ref.assets.trust import (
-    Candidate,
-    container_checksum,
-    credentials_refuse,
-    demands_files,
-    raw_refusal,
-    refusal,
-)
+from compute_ref.assets.screening import Screening
+from compute_ref.assets.soundness import DdoInvalid, check_ddo
+from compute_ref.assets.trust import allows_network
 from compute_ref.plugins import FileObject, FileUnavailable
 from compute_ref.refusals import EnvironmentUnknown, Refused
 from compute_ref.settings import Environment, Trust
@@ -73,21 +69,14 @@ class Admission:
     def admit(self, request: StartRequest, consumer: str) -> Plan:
         """The plan of a start by `consumer` (checksummed), or Refused."""
         plan = self._checked(request, consumer)
-        orders = self._all_orders(request, plan, consumer)
+        orders = tuple(_orders(request, plan, consumer))
         for order in orders:
             self._check_order(order)
-        return replace(plan, orders=tuple(orders))
+        return replace(plan, orders=orders)
 
     def quote(self, request: StartRequest) -> Plan:
         """The same without a consumer: no credentials, no orders, nothing bound."""
         return self._checked(request, None)
-
-    def environment(self, wanted: str) -> Environment:
-        """The environment of that id, or the first one where none is named (reading R9)."""
-        for environment in self._environments:
-            if wanted in ("", environment.id):
-                return environment
-        raise EnvironmentUnknown
 
     def ddo(self, did: str) -> Ddo | None:
         """The document of a DID, from whichever plug-in has it."""
@@ -95,30 +84,54 @@ class Admission:
         if found is None:
             return None
         try:
-            return check_ddo(found)
+            ddo = check_ddo(found)
         except DdoInvalid as broken:
             logger.warning("The document of %s is left out: %s", did, broken)
             return None
+        if ddo["id"] != did:
+            logger.warning("The document of %s is left out: it has another id", did)
+            return None
+        return ddo
 
     def _checked(self, request: StartRequest, consumer: str | None) -> Plan:
-        environment = self.environment(request.environment)
-        rules = Rules(self._runs_images(environment.id), self._trust.unpinned_images)
-        algorithm = self._algorithm(request, consumer, rules)
+        environment = self._environment(request)
+        algorithm = self._algorithm(request, consumer, environment)
+        screening = Screening(algorithm, self._trust.empty_allows_all, self._files_checksum)
         datasets: list[Dataset] = []
         for place, asset in enumerate(request.datasets):
-            datasets.append(self._dataset(asset, resource(place), place == 0, consumer, datasets))
-        algorithm = self._trusted(algorithm, datasets)
+            datasets.append(self._dataset(asset, resource(place), consumer, datasets))
+            code = screening.refusal(used_service(datasets[-1]))
+            if code:
+                raise Refused({resource(place): code})
         return Plan(
             environment=environment.id,
             datasets=tuple(datasets),
-            algorithm=algorithm,
+            algorithm=replace(algorithm, files_checksum=screening.files_checksum),
             orders=(),
-            network=all(_allows_network(dataset) for dataset in datasets),
+            network=all(allows_network(used_service(dataset)) for dataset in datasets),
             output=request.output,
             request=request.original(),
         )
 
-    def _algorithm(self, request: StartRequest, consumer: str | None, rules: Rules) -> Algorithm:
+    def _environment(self, request: StartRequest) -> Environment:
+        """The environment of that name, or the first one of the main dataset's chain (R9)."""
+        chain = None if request.environment else self._chain(request)
+        for environment in self._environments:
+            if request.environment in ("", environment.id) and (
+                chain is None or not environment.chains or chain in environment.chains
+            ):
+                return environment
+        raise EnvironmentUnknown
+
+    def _chain(self, request: StartRequest) -> int | None:
+        ddo = self.ddo(request.datasets[0].document_id)
+        chain = None if ddo is None else ddo.get("chainId")
+        return chain if isinstance(chain, int) else None
+
+    def _algorithm(
+        self, request: StartRequest, consumer: str | None, environment: Environment
+    ) -> Algorithm:
+        rules = Rules(self._runs_images(environment.id), self._trust.unpinned_images)
         if request.algorithm.meta is not None:
             return raw_algorithm(request.algorithm, rules)
         did = request.algorithm.asset.document_id
@@ -127,71 +140,20 @@ class Admission:
         return published_algorithm(request.algorithm, self.ddo(did), consumer, rules)
 
     def _dataset(
-        self,
-        asset: AssetRequest,
-        name: str,
-        main: bool,
-        consumer: str | None,
-        before: Sequence[Dataset],
+        self, asset: AssetRequest, name: str, consumer: str | None, before: Sequence[Dataset]
     ) -> Dataset:
+        """One of the datasets; an asset may be there once, as its files have one folder."""
         if not asset.document_id:
             raise Refused({f"{name}.documentId": "missing"})
-        ddo = self.ddo(asset.document_id)
-        if ddo is None:
-            raise Refused({f"{name}.documentId": "did_not_found"})
         if any(dataset.document_id == asset.document_id for dataset in before):
             raise Refused({f"{name}.documentId": "duplicate"})
-        service = _service(ddo, asset, name, main)
-        if consumer and credentials_refuse(ddo, consumer):
-            raise Refused({f"{name}.credentials": "access_denied"})
-        return Dataset(
-            asset.document_id, service["id"], ddo, files_of(service), userdata=asset.userdata
-        )
+        return found_dataset(asset, self.ddo(asset.document_id), name, consumer)
 
-    def _trusted(self, algorithm: Algorithm, datasets: Sequence[Dataset]) -> Algorithm:
-        services = [used_service(dataset) for dataset in datasets]
-        demanded = algorithm.ddo is not None and any(
-            demands_files(service, algorithm.document_id)
-            for service in services
-            if service["type"] == "compute"
-        )
-        checksum = self._files_checksum(algorithm) if demanded else ""
-        for place, service in enumerate(services):
-            if service["type"] == "compute":
-                code = self._trust_refusal(service, algorithm, checksum)
-                if code:
-                    raise Refused({resource(place): code})
-        return replace(algorithm, files_checksum=checksum)
-
-    def _trust_refusal(
-        self, service: Mapping[str, Any], algorithm: Algorithm, checksum: str
-    ) -> str:
-        if algorithm.ddo is None:
-            return raw_refusal(service)
-        candidate = Candidate(
-            algorithm.document_id,
-            str((algorithm.ddo.get("nft") or {}).get("owner") or ""),
-            checksum,
-            container_checksum(algorithm.entrypoint, algorithm.checksum),
-        )
-        return refusal(service, candidate, self._trust.empty_allows_all)
-
-    def _files_checksum(self, algorithm: Algorithm) -> str:
+    def _files_checksum(self, files: Sequence[FileObject]) -> str:
         try:
-            return self._checksums.checksum(algorithm.files)
-        except FileUnavailable as failed:
-            raise Refused({"algorithm": "file_unavailable"}) from failed
-
-    def _all_orders(self, request: StartRequest, plan: Plan, consumer: str) -> list[Order]:
-        orders = [
-            _dataset_order(asset, dataset, resource(place), consumer)
-            for place, (asset, dataset) in enumerate(
-                zip(request.datasets, plan.datasets, strict=True)
-            )
-        ]
-        if plan.algorithm.ddo is not None:
-            orders.append(algorithm_order(request.algorithm, plan.algorithm, consumer))
-        return orders
+            return self._checksums.checksum(files)
+        except FileUnavailable:
+            raise Refused({"algorithm": "file_unavailable"}) from None
 
     def _check_order(self, order: Order) -> None:
         genuine = self._hooks.verify_order(
@@ -204,46 +166,8 @@ class Admission:
             raise Refused({order.resource: order.code})
 
 
-def resource(place: int) -> str:
-    """How refusals name the dataset at `place`: the main one, or a further one from 1 on."""
-    return "dataset" if place == 0 else f"datasets[{place}]"
-
-
-def used_service(dataset: Dataset) -> Mapping[str, Any]:
-    """The service through which a dataset is used."""
-    service = service_of(dataset.ddo, dataset.service_id)
-    assert service is not None  # noqa: S101 - admission has found it there
-    return service
-
-
-def _service(ddo: Ddo, asset: AssetRequest, name: str, main: bool) -> Mapping[str, Any]:
-    if not asset.service_id:
-        raise Refused({f"{name}.serviceId": "missing"})
-    service = service_of(ddo, asset.service_id)
-    if service is None:
-        raise Refused({f"{name}.serviceId": "not_found"})
-    if service["type"] not in ("compute", "access"):
-        raise Refused({f"{name}.serviceId": "service_not_access_compute"})
-    if main and service["type"] != "compute":
-        raise Refused({f"{name}.serviceId": "main_service_compute"})
-    return service
-
-
-def _dataset_order(asset: AssetRequest, dataset: Dataset, name: str, consumer: str) -> Order:
-    if not asset.transaction:
-        raise Refused({f"{name}.transferTxId": "missing"})
-    return Order(
-        asset.transaction.lower(),
-        dataset.document_id,
-        dataset.service_id,
-        consumer,
-        float(used_service(dataset).get("timeout", 0)),
-        f"{name}.serviceId",
-        "order_invalid",
-    )
-
-
-def _allows_network(dataset: Dataset) -> bool:
-    service = used_service(dataset)
-    compute = service.get("compute") or {}
-    return service["type"] == "compute" and compute.get("allowNetworkAccess") is True
+def _orders(request: StartRequest, plan: Plan, consumer: str) -> Iterator[Order]:
+    for place, dataset in enumerate(plan.datasets):
+        yield dataset_order(request.datasets[place], dataset, resource(place), consumer)
+    if plan.algorithm.ddo is not None:
+        yield algorithm_order(request.algorithm, plan.algorithm, consumer)

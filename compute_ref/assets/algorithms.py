@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from compute_ref.assets.ddo import Ddo, files_of, is_algorithm, service_of
+from compute_ref.assets.ddo import Ddo, container_of, files_of, is_algorithm, service_of
 from compute_ref.assets.plan import RAW, Algorithm, Order
 from compute_ref.assets.requests import AlgorithmRequest
 from compute_ref.assets.trust import credentials_refuse
@@ -15,7 +15,7 @@ from compute_ref.refusals import Refused
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a container section must have: images only where the backend runs them."""
+    """What a container section must have: an image only where the backend runs images."""
 
     runs_images: bool
     unpinned_images: bool
@@ -51,9 +51,9 @@ def published_algorithm(
     if not request.asset.service_id:
         raise Refused({"algorithm.serviceId": "missing"})
     service = service_of(ddo, request.asset.service_id)
-    if service is None:
+    if service is None or not files_of(service):
         raise Refused({"algorithm.serviceId": "not_found"})
-    container = checked_container((ddo["metadata"].get("algorithm") or {}).get("container"), rules)
+    container = checked_container(container_of(ddo), rules)
     if consumer and credentials_refuse(ddo, consumer):
         raise Refused({"algorithm.credentials": "access_denied"})
     return Algorithm(
@@ -78,7 +78,7 @@ def algorithm_order(request: AlgorithmRequest, algorithm: Algorithm, consumer: s
         algorithm.document_id,
         algorithm.service_id,
         consumer,
-        float(service.get("timeout", 0)),
+        float(service.get("timeout") or 0),
         "algorithm",
         "in_use_or_not_on_chain",
     )
@@ -91,7 +91,7 @@ def checked_container(container: Any, rules: Rules) -> dict[str, str]:
     sound = all(isinstance(text, str) and "\0" not in text for text in fields.values())
     if not sound or not fields["entrypoint"] or not _image_named(fields, rules):
         raise Refused({"algorithm.container": "missing_entrypoint_image_checksum"})
-    if rules.runs_images and fields["checksum"] and not fields["checksum"].startswith("sha256:"):
+    if fields["checksum"] and not fields["checksum"].startswith("sha256:"):
         raise Refused({"algorithm.container": "checksum_prefix"})
     return fields
 

@@ -4,38 +4,71 @@ from __future__ import annotations
 
 import json
 import logging
+import mimetypes
 import os
 import stat
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
-from compute_ref.assets.ddo import DID, Ddo, DdoInvalid, check_ddo
-from compute_ref.plugins import FileObject, FileUnavailable, OpenFile, WebClient, hookimpl
+from compute_ref.assets.beneath import open_beneath
+from compute_ref.assets.ddo import DID, Ddo
+from compute_ref.assets.soundness import DdoInvalid, check_ddo
+from compute_ref.plugins import FileObject, OpenFile, WebClient, hookimpl
 
 logger = logging.getLogger("compute_ref.catalogue")
 
-Signature = tuple[int, int, int]
+LARGEST: Final = 4 * 2**20
+SETTLED: Final = 50_000_000  # nanoseconds: later, a change cannot have the same time stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """By what a change of a file or folder is known; one `settled` can be relied on.
+
+    A file that was changed just before it was read may change again within one tick of the
+    file system's clock, and look the same.
+    """
+
+    changed: int
+    size: int
+    inode: int
+    settled: bool = False
+
+    def still(self, now: Stamp) -> bool:
+        """Whether nothing has changed up to `now`."""
+        same = (self.changed, self.size, self.inode) == (now.changed, now.size, now.inode)
+        return self.settled and same
 
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
-    """A file of the folder as it was read last; `ddo` is None where it is no sound document."""
+    """A file of the folder as it was read last; `problem` is "" where it is a sound document."""
 
-    signature: Signature
+    stamp: Stamp
     ddo: Ddo | None
+    problem: str = ""
+
+
+NOWHERE: Final = Stamp(0, 0, 0)
 
 
 class Catalogue:
-    """Documents ``*.json`` of one folder, read again when a file or the folder has changed."""
+    """Documents ``*.json`` of one folder, read again when a file or the folder has changed.
+
+    A look-up of a known, unchanged document costs the same in a folder of any size.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._folder = NOWHERE
         self._shelf: dict[str, Shelved] = {}
         self._names: dict[str, str] = {}
+        self._twice: frozenset[tuple[str, str]] = frozenset()
 
     def documents(self) -> Mapping[str, Ddo]:
         """All sound documents by DID, as the folder is now."""
@@ -59,7 +92,12 @@ class Catalogue:
         if file.get("type") != "file":
             return None
         descriptor = open_beneath(self._path, file.get("path"))
-        return OpenFile(os.fdopen(descriptor, "rb"), os.fstat(descriptor).st_size)
+        kind, coding = mimetypes.guess_type(str(file.get("path")))
+        return OpenFile(
+            os.fdopen(descriptor, "rb"),
+            os.fstat(descriptor).st_size,
+            kind if coding is None else None,
+        )
 
     def _shelved(self, did: str) -> Ddo | None:
         name = self._names.get(did)
@@ -67,70 +105,64 @@ class Catalogue:
 
     def _current(self, did: str) -> bool:
         name = self._names.get(did)
-        return name is not None and _signature(self._path / name) == self._shelf[name].signature
+        return (
+            name is not None
+            and self._folder.still(_stamp(self._path))
+            and self._shelf[name].stamp.still(_stamp(self._path / name))
+        )
 
     def _look(self) -> None:
+        self._folder = _stamp(self._path)
         names = sorted(path.name for path in self._path.glob("*.json"))
         self._shelf = {name: self._read(name) for name in names}
-        self._names = {}
+        self._names, twice = {}, set()
         for name, shelved in self._shelf.items():
             if shelved.ddo is not None:
-                self._place(name, shelved.ddo["id"])
-
-    def _place(self, name: str, did: str) -> None:
-        first = self._names.setdefault(did, name)
-        if first != name:
-            logger.warning("%s is left out: %s has the same id", name, first)
+                first = self._names.setdefault(shelved.ddo["id"], name)
+                if first != name:
+                    twice.add((name, first))
+        for name, first in sorted(twice - self._twice):
+            logger.warning("%s is left out of the catalogue: %s has the same id", name, first)
+        self._twice = frozenset(twice)
 
     def _read(self, name: str) -> Shelved:
-        signature = _signature(self._path / name)
         known = self._shelf.get(name)
-        if known and signature == known.signature:
+        stamp = _stamp(self._path / name)
+        if known and known.stamp.still(stamp):
             return known
         try:
-            document = json.loads((self._path / name).read_text(encoding="utf-8"))
-            return Shelved(signature, check_ddo(document))
+            return Shelved(stamp, check_ddo(json.loads(_content(self._path / name))))
         except (OSError, ValueError, RecursionError) as broken:
-            reason = (
-                str(broken) if isinstance(broken, DdoInvalid) else f"it cannot be read: {broken}"
-            )
-            logger.warning("%s is left out of the catalogue: %s", name, reason)
-            return Shelved(signature, None)
+            problem = _problem(broken)
+        if known is None or known.problem != problem:
+            logger.warning("%s is left out of the catalogue: %s", name, problem)
+        return Shelved(stamp, None, problem)
 
 
-def open_beneath(folder: Path, path: Any) -> int:
-    """A descriptor of the regular file `path` below `folder`; FileUnavailable for anything else.
-
-    Walks component by component and follows no link, so nothing outside can be reached, also
-    while somebody changes the folder.
-    """
-    if not isinstance(path, str) or not path or "\0" in path:
-        raise FileUnavailable("The asset names no file. Its publisher must mend its DDO.")
-    *folders, name = PurePosixPath(path).parts
-    if PurePosixPath(path).is_absolute() or ".." in (*folders, name):
-        raise FileUnavailable("The asset names a file outside the catalogue; it was not opened.")
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for part in folders:
-            above, here = here, os.open(part, flags | os.O_DIRECTORY, dir_fd=here)
-            os.close(above)
-        found = os.open(name, flags, dir_fd=here)
-    except OSError as failed:
-        raise FileUnavailable(
-            "A file of the asset is missing or leads outside the catalogue."
-        ) from failed
-    finally:
-        os.close(here)
-    if not stat.S_ISREG(os.fstat(found).st_mode):
-        os.close(found)
-        raise FileUnavailable("A file of the asset is not a regular file.")
-    return found
+def _content(path: Path) -> bytes:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise DdoInvalid("it is not a regular file")
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise DdoInvalid(f"a DDO has at most {LARGEST} bytes; keep data in a folder below")
+    return content
 
 
-def _signature(path: Path) -> Signature:
+def _problem(broken: Exception) -> str:
+    """What is wrong with a document, without its path."""
+    if isinstance(broken, DdoInvalid):
+        return str(broken)
+    if isinstance(broken, OSError):
+        return f"it cannot be read: {broken.strerror}"
+    return f"it is not JSON: {broken}"
+
+
+def _stamp(path: Path) -> Stamp:
     try:
         found = path.stat()
     except OSError:
-        return (0, 0, 0)
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
+        return NOWHERE
+    changed = max(found.st_mtime_ns, found.st_ctime_ns)
+    settled = time.time_ns() - changed > SETTLED
+    return Stamp(changed, found.st_size, found.st_ino, settled)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from compute_ref.assets.ddo import Ddo
+from compute_ref.assets.ddo import COMPUTE, Ddo, compute_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +27,32 @@ def container_checksum(entrypoint: str, checksum: str) -> str:
 
 def raw_refusal(service: Mapping[str, Any]) -> str:
     """The refusal of raw code by a compute service, or ""."""
-    allowed = (service.get("compute") or {}).get("allowRawAlgorithm", False)
-    return "" if allowed is True else "no_raw_algo_allowed"
+    return "" if compute_of(service).get("allowRawAlgorithm") is True else "no_raw_algo_allowed"
+
+
+def allows_network(service: Mapping[str, Any]) -> bool:
+    """Whether an algorithm that sees this service's data may reach the network."""
+    return service["type"] == COMPUTE and compute_of(service).get("allowNetworkAccess") is True
 
 
 def demands_files(service: Mapping[str, Any], did: str) -> bool:
     """Whether the service trusts `did` only with a certain checksum of its files."""
-    entry = _entry_of(_lists(service)[0], did)
-    return bool(entry and entry.get("filesChecksum"))
+    return any(entry.get("filesChecksum") for entry in _entries(service, did))
 
 
 def refusal(service: Mapping[str, Any], algorithm: Candidate, empty_allows_all: bool) -> str:
-    """The refusal of a published algorithm by a compute service, or ""."""
-    algorithms, publishers = _lists(service)
+    """The refusal of a published algorithm by a compute service, or "".
+
+    An empty list says nothing where the other one is not empty; where both are empty, nobody
+    is trusted unless `empty_allows_all`.
+    """
+    publishers = _listed(service, "publisherTrustedAlgorithmPublishers")
+    algorithms = _listed(service, "publisherTrustedAlgorithms")
     if not algorithms and not publishers:
         return "" if empty_allows_all else "not_trusted_algo"
     if publishers and not _is_trusted_publisher(publishers, algorithm.publisher):
         return "not_trusted_algo_publisher"
-    return _algorithm_refusal(algorithms, algorithm) if algorithms else ""
+    return _algorithm_refusal(service, algorithm) if algorithms else ""
 
 
 def credentials_refuse(ddo: Ddo, consumer: str) -> bool:
@@ -56,29 +64,27 @@ def credentials_refuse(ddo: Ddo, consumer: str) -> bool:
     return allowed is not None and consumer.lower() not in allowed
 
 
-def _lists(service: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
-    compute = service.get("compute") or {}
-    return (
-        _as_list(compute.get("publisherTrustedAlgorithms")),
-        _as_list(compute.get("publisherTrustedAlgorithmPublishers")),
-    )
-
-
-def _as_list(value: Any) -> list[Any]:
+def _listed(service: Mapping[str, Any], key: str) -> list[Any]:
+    value = compute_of(service).get(key)
     return ["*"] if value == "*" else list(value or [])
 
 
-def _entry_of(algorithms: Sequence[Any], did: str) -> Mapping[str, Any] | None:
-    """The entry for `did`; one by name comes before ``*``, as it may demand checksums."""
-    entries = [{"did": "*"} if entry == "*" else entry for entry in algorithms]
-    named = [entry for entry in entries if entry.get("did") == did]
-    return next((entry for entry in (*named, *entries) if entry.get("did") in (did, "*")), None)
+def _entries(service: Mapping[str, Any], did: str) -> list[Mapping[str, Any]]:
+    """What is said of `did`: the entries with its name and those for all."""
+    listed = _listed(service, "publisherTrustedAlgorithms")
+    entries = [{"did": "*"} if entry == "*" else entry for entry in listed]
+    return [entry for entry in entries if entry.get("did") in (did, "*")]
 
 
-def _algorithm_refusal(algorithms: Sequence[Any], algorithm: Candidate) -> str:
-    entry = _entry_of(algorithms, algorithm.did)
-    if entry is None:
+def _algorithm_refusal(service: Mapping[str, Any], algorithm: Candidate) -> str:
+    """One entry that fits is enough; otherwise what the first one of them misses."""
+    refusals = [_entry_refusal(entry, algorithm) for entry in _entries(service, algorithm.did)]
+    if not refusals:
         return "not_trusted_algo"
+    return "" if "" in refusals else refusals[0]
+
+
+def _entry_refusal(entry: Mapping[str, Any], algorithm: Candidate) -> str:
     files, container = entry.get("filesChecksum"), entry.get("containerSectionChecksum")
     if files and files.lower() != algorithm.files_checksum:
         return "algorithm_file_checksum_mismatch"
@@ -87,15 +93,14 @@ def _algorithm_refusal(algorithms: Sequence[Any], algorithm: Candidate) -> str:
     return ""
 
 
-def _is_trusted_publisher(publishers: Sequence[str], publisher: str) -> bool:
-    return "*" in publishers or publisher.lower() in {entry.lower() for entry in publishers}
+def _is_trusted_publisher(publishers: list[Any], publisher: str) -> bool:
+    trusted = {entry.lower() for entry in publishers}
+    return "*" in trusted or (publisher != "" and publisher.lower() in trusted)
 
 
 def _addresses(entries: Any) -> set[str] | None:
     """Addresses of all entries of type address, lower case; None where there is no such entry."""
-    if not isinstance(entries, list):
-        return None
-    lists = [e for e in entries if isinstance(e, dict) and e.get("type") == "address"]
+    lists = [entry for entry in entries or () if entry["type"] == "address"]
     if not lists:
         return None
-    return {str(value).lower() for entry in lists for value in entry.get("values") or ()}
+    return {value.lower() for entry in lists for value in entry["values"]}

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import falcon
 
-from compute_ref.assets.admission import used_service
+from compute_ref.assets.datasets import used_service
 from compute_ref.assets.ddo import DID, files_of, is_algorithm, public_ddo, service_of
 from compute_ref.assets.requests import StartRequest
 from compute_ref.http.headers import base_url

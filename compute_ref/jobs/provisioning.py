@@ -7,16 +7,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from compute_ref.assets.ddo import public_ddo
-from compute_ref.assets.fetching import Fetcher, chunks
+from compute_ref.assets.fetching import TOO_LARGE, Fetcher, chunks
 from compute_ref.assets.plan import Algorithm, Dataset, Plan, short_did
 from compute_ref.jobs.copies import copy
 from compute_ref.plugins import FileObject, FileUnavailable, Folders
@@ -59,7 +61,8 @@ class Provisioner:
     def _dataset(self, dataset: Dataset, folders: Folders, cancel: Event) -> None:
         self._ddo(dataset.ddo, folders)
         folder = folders.inputs / short_did(dataset.document_id)
-        folder.mkdir(mode=EXECUTABLE)
+        folder.mkdir()
+        folder.chmod(EXECUTABLE)  # whatever the umask
         for index, file in enumerate(dataset.files):
             self._fetch(file, folder / str(index), cancel, dataset.userdata)
 
@@ -89,11 +92,13 @@ class Provisioner:
     def _fetch(
         self, file: FileObject, path: Path, cancel: Event, userdata: Any, mode: int = READABLE
     ) -> None:
+        if cancel.is_set():
+            raise Cancelled
         opened = self._fetcher.open(file, userdata)
         with opened.stream as stream, _created(path, mode) as target:
             source = _descriptor(stream)
             if source is not None:
-                copy(source, target, self._fetcher.most_bytes)
+                _copy(source, target, self._fetcher.most_bytes)
                 return
             for chunk in chunks(stream, self._fetcher.most_bytes):
                 if cancel.is_set():
@@ -122,12 +127,23 @@ def _created(path: Path, mode: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _descriptor(stream: Any) -> int | None:
-    """The stream's own descriptor, where its file can be copied by the kernel from its start."""
-    try:
-        return int(stream.fileno()) if stream.tell() == 0 else None
-    except (OSError, AttributeError):
+def _descriptor(stream: BinaryIO) -> int | None:
+    """The descriptor of an ordinary open file; None for a stream that only stands on one.
+
+    A GzipFile, for example, has the descriptor of what it decompresses.
+    """
+    raw = stream.raw if type(stream) is io.BufferedReader else stream
+    if type(raw) is not io.FileIO or stream.tell() != 0:
         return None
+    descriptor = raw.fileno()
+    return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+
+
+def _copy(source: int, target: int, most_bytes: int) -> None:
+    os.lseek(source, 0, os.SEEK_SET)
+    done = copy(source, target, most_bytes)
+    if done < os.fstat(source).st_size:
+        raise FileUnavailable(TOO_LARGE)
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -139,7 +155,7 @@ def _write(descriptor: int, data: bytes) -> None:
 def _write_json(path: Path, content: Any) -> None:
     path.unlink(missing_ok=True)  # algorithm and dataset may be one asset
     with _created(path, READABLE) as descriptor:
-        _write(descriptor, json.dumps(content, ensure_ascii=False).encode("utf-8"))
+        _write(descriptor, json.dumps(content).encode("ascii"))
 
 
 def _checksum(paths: Sequence[Path]) -> str:
