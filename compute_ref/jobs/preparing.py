@@ -54,14 +54,12 @@ def provision(turn: Turn) -> Phase:
             expected=(DataFailed, AlgorithmFailed),
         )
     except StopAsked:
-        turn.cancel.set()
         return stopped_early(turn)
     except DataFailed as failure:
         return _data_failed(turn, str(failure))
     except AlgorithmFailed as failure:
         return _algorithm_failed(turn, str(failure))
     except CallFailed as failure:
-        turn.cancel.set()
         return _data_failed(turn, f"The inputs could not be put in place: {failure}. {LATER}")
     turn.enter(Status.PROVISIONED)
     return name_run

@@ -280,7 +280,7 @@ def test_a_stop_of_a_final_job_changes_nothing(world):
 
 
 def test_a_stop_while_the_launch_hangs_is_answered_and_the_late_run_removed(world):
-    job_id = world.submit("hang launch")
+    job_id = world.submit("hang launch", "stay")
     assert world.backend.await_call("launch")
     answered = threading.Thread(target=stop, args=(world, job_id))
     answered.start()
@@ -288,9 +288,11 @@ def test_a_stop_while_the_launch_hangs_is_answered_and_the_late_run_removed(worl
     answered.join(20)
     assert not answered.is_alive()
     assert (job.status, job.finish_reason) == (70, FinishReason.STOPPED)
+    world.await_idle()
     world.backend.release()
-    assert world.backend.await_call("remove")
-    world.await_(lambda: world.backend.running == 0)
+    name = f"compute-ref-{job_id}-1"
+    world.await_(lambda: world.backend.most_at_once == 1)
+    world.await_(lambda: name not in world.backend.runs)
 
 
 def test_many_jobs_stop_together(make_world):

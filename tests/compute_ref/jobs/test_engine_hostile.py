@@ -97,6 +97,8 @@ def test_a_stop_is_answered_within_the_grace_and_a_second(world, hang):
     threading.Thread(target=stop, daemon=True).start()
     world.await_(lambda: answered, nudge=0.25)
     assert answered[0] <= world.deadlines.stop_grace + 1.25
+    if hang == "wait":  # the run is over when the stop says so
+        assert answered[0] < world.deadlines.stop_grace
 
 
 def test_an_algorithm_that_its_backend_does_not_end_in_time_is_ended_by_the_engine(world):

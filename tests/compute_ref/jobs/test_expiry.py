@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from compute_ref.jobs.expiry import expired, record_expired
+from compute_ref.jobs.expiry import Expiry, expired, record_expired
 from compute_ref.refusals import JobUnknown
 from compute_ref.settings import Environment, Queue, Retention
 
@@ -78,3 +78,18 @@ def test_jobs_that_are_not_final_never_expire(make_world):
         world.clock.advance(100)
     assert not expired(world.store.get(job_id), world.environment, world.clock.now())
     assert world.store.get(job_id).status == 40
+
+
+@pytest.mark.parametrize("retention", [Retention(), Retention(record_expiry=1)])
+def test_a_job_restarted_while_its_expiry_is_looked_at_keeps_its_new_run(expiring, retention):
+    old = expiring.final(expiring.submit("write a 1"))
+    expiring.engine.close()
+    plan = expiring.store.plan(old.job_id)
+    new = expiring.store.restart(old.job_id, old.owner, plan, None, Queue())
+    expiring.clock.advance(4_000)
+    removed = []
+    house = expiring.make()._house
+    look = Expiry(house, {"local": expiring.environment}, retention, removed.append)
+    look._look_at(old)
+    assert removed == []
+    assert expiring.store.get(old.job_id) == new
