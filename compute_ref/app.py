@@ -16,7 +16,7 @@ from compute_ref.assets.fetching import Fetcher
 from compute_ref.assets.web import GuardedClient, WebFiles
 from compute_ref.clock import Clock
 from compute_ref.http.routes import application
-from compute_ref.http.slow import SlowCalls, SlowChecksums
+from compute_ref.http.slow import PatientFetcher, SlowCalls
 from compute_ref.identity.callers import Callers
 from compute_ref.identity.keys import Account, provider_account
 from compute_ref.identity.tokens import Tokens
@@ -120,7 +120,7 @@ def _services(
     backends = _backends(settings, manager.hook, closing)
     slow = SlowCalls(server.threads)
     tokens = _tokens(provider, clock, store, settings)
-    fetcher = _fetcher(settings, manager.hook)
+    fetcher = _fetcher(settings, manager.hook, slow)
     workspaces = Workspaces(server.data_dir, sync=server.sync)
     engine = Engine(
         store,
@@ -140,7 +140,7 @@ def _services(
         store=store,
         callers=Callers(store, tokens, settings.identity.legacy_signatures),
         tokens=tokens,
-        admission=_admission(settings, manager.hook, SlowChecksums(fetcher, slow), store, backends),
+        admission=_admission(settings, manager.hook, fetcher, store, backends),
         fetcher=fetcher,
         engine=engine,
         workspaces=workspaces,
@@ -180,16 +180,16 @@ def _tokens(provider: Account, clock: Clock, store: Store, settings: Settings) -
     return Tokens(secret, clock, store, settings.identity.max_token_lifetime)
 
 
-def _fetcher(settings: Settings, hooks: pluggy.HookRelay) -> Fetcher:
+def _fetcher(settings: Settings, hooks: pluggy.HookRelay, slow: SlowCalls) -> Fetcher:
     fetching = settings.fetching
     web = GuardedClient(fetching.timeout, allow_private=fetching.allow_private_urls)
-    return Fetcher(hooks, web, fetching.max_bytes)
+    return PatientFetcher(hooks, web, fetching.max_bytes, slow)
 
 
 def _admission(
     settings: Settings,
     hooks: pluggy.HookRelay,
-    checksums: SlowChecksums,
+    fetcher: Fetcher,
     store: Store,
     backends: dict[str, Backend],
 ) -> Admission:
@@ -197,7 +197,7 @@ def _admission(
         settings.environments,
         settings.trust,
         hooks,
-        checksums,
+        fetcher,
         store,
         lambda environment: backends[environment].runs_images,
     )

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import pluggy
+
 from compute_ref.assets.fetching import Fetcher
-from compute_ref.plugins import FileObject
+from compute_ref.plugins import FileObject, WebClient
 from compute_ref.refusals import ServerBusy
 
 
@@ -28,16 +30,18 @@ class SlowCalls:
             self._places.release()
 
 
-class SlowChecksums:
-    """Hashes files; those that lie elsewhere only while it holds a slow call's place."""
+class PatientFetcher(Fetcher):
+    """A fetcher that hashes what lies elsewhere only while it holds a slow call's place."""
 
-    def __init__(self, fetcher: Fetcher, slow: SlowCalls) -> None:
-        self._fetcher = fetcher
+    def __init__(
+        self, hooks: pluggy.HookRelay, web: WebClient, most_bytes: int, slow: SlowCalls
+    ) -> None:
+        super().__init__(hooks, web, most_bytes)
         self._slow = slow
 
     def checksum(self, files: Sequence[FileObject]) -> str:
         """Concatenated SHA-256 hex of the files, in order; or ServerBusy."""
         if all(file["type"] == "file" for file in files):
-            return self._fetcher.checksum(files)
+            return super().checksum(files)
         with self._slow.place():
-            return self._fetcher.checksum(files)
+            return super().checksum(files)
