@@ -24,6 +24,9 @@ class NonceBook(Protocol):
     def last_nonce(self, address: str) -> str | None:
         """The last nonce accepted from `address`, or None."""
 
+    def message_used(self, job_id: str, digest: str) -> bool:
+        """Whether the message of this digest paid for a call on the job that could be read anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -66,22 +69,24 @@ class Callers:
         self._tokens = tokens
         self._legacy = legacy
 
-    def spending(self, sender: Credentials, *parts: str) -> Caller:
-        """The sender of a call that spends its nonce; `parts` stand between address and nonce.
+    def spending(self, sender: Credentials, job_id: str = "", further: str = "") -> Caller:
+        """The sender of a call that spends its nonce.
 
-        Raises SignatureInvalid, NonceUsed, or Malformed where something needed is missing.
+        Signed are address, `job_id`, `further` (documentId or index) and nonce, "" for what was
+        not sent. A message that paid for the download of a later result is refused however it is
+        split: index 1 and nonce 5 read as nonce 15 would be leave to delete the job. Raises
+        SignatureInvalid, NonceUsed, or Malformed where something needed is missing.
         """
         if not sender.signature and sender.token:
-            return self._by_token(sender)
+            return self._by_token(sender, comparing=True)
         require("signature", sender.signature)
         require("nonce", sender.nonce)
         value = parse_nonce(sender.nonce)
-        message = "".join((sender.consumer_address, *parts, sender.nonce))
-        if recover(message, sender.signature) != sender.address:
-            raise SignatureInvalid
+        digest = _proven(sender, job_id, further, sender.nonce)
         self._fresh(sender.address, value)
-        claim = NonceClaim(sender.address, sender.nonce)
-        return Caller(sender.address, claim, message_digest(message).hex())
+        if job_id and self._book.message_used(job_id, digest):
+            raise NonceUsed
+        return Caller(sender.address, NonceClaim(sender.address, sender.nonce), digest)
 
     def stopping(
         self, sender: Credentials, job_id: str, document_id: str, first_run: Callable[[], bool]
@@ -124,7 +129,7 @@ class Callers:
         if not sender.sent:
             return None
         if not sender.signature:
-            return self._by_token(sender)
+            return self._by_token(sender, comparing=False)
         if not job_id:
             raise SignatureInvalid(
                 "A signature opens the signed view of one job: send its jobId too,"
@@ -132,22 +137,30 @@ class Callers:
             )
         if sender.nonce:
             parse_nonce(sender.nonce)
-        message = "".join((sender.consumer_address, job_id, document_id, sender.nonce))
-        if recover(message, sender.signature) != sender.address:
-            raise SignatureInvalid
-        return Caller(sender.address, None, message_digest(message).hex())
+        digest = _proven(sender, job_id, document_id, sender.nonce)
+        return Caller(sender.address, None, digest)
 
-    def _by_token(self, sender: Credentials) -> Caller:
+    def _by_token(self, sender: Credentials, *, comparing: bool) -> Caller:
         if not self._tokens.opens(sender.token, sender.address):
             raise SignatureInvalid
         if sender.nonce:
-            self._fresh(sender.address, parse_nonce(sender.nonce))
+            value = parse_nonce(sender.nonce)
+            if comparing:
+                self._fresh(sender.address, value)
         return Caller(sender.address, None, by_token=True)
 
     def _fresh(self, address: str, value: Decimal) -> None:
         last = self._book.last_nonce(address)
         if last is not None and value <= Decimal(last):
             raise NonceUsed
+
+
+def _proven(sender: Credentials, *parts: str) -> str:
+    """The hex digest of the message that the sender signed, or SignatureInvalid."""
+    message = "".join((sender.consumer_address, *parts))
+    if recover(message, sender.signature) != sender.address:
+        raise SignatureInvalid
+    return message_digest(message).hex()
 
 
 def require(field: str, value: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkstemp
 
-from coincurve import PrivateKey
-
+from compute_ref.identity.curve import PrivateKey
 from compute_ref.identity.signatures import address_of, signing_hash
 
 
@@ -52,32 +53,44 @@ class Account:
 
 
 def provider_account(data_dir: Path) -> Account:
-    """The provider's key from ``data_dir/provider.key``, made with mode 0600 at first use."""
+    """The provider's key from ``data_dir/provider.key``, made with mode 0600 at first use.
+
+    Raises KeyFileUnsafe where others can read the file, or where it holds no key.
+    """
     path = data_dir / "provider.key"
     if not path.exists():
-        write_key(path, Account.create())
-    mode = path.stat().st_mode
-    if mode & 0o077:
-        raise KeyFileUnsafe(
-            f"{path} may be read by others: chmod 600 it, or remove it for a new key"
-        )
-    try:
-        return Account.from_hex(path.read_text(encoding="ascii"))
-    except ValueError as broken:
-        raise KeyFileUnsafe(
-            f"{path} holds no private key ({broken}): restore or remove it"
-        ) from broken
+        with suppress(FileExistsError):  # another process was first: its key is the key
+            write_key(path, Account.create())
+    with path.open(encoding="ascii") as file:
+        if os.fstat(file.fileno()).st_mode & 0o077:
+            raise KeyFileUnsafe(
+                f"{path} may be read by others: chmod 600 it, or remove it for a new key"
+            )
+        try:
+            return Account.from_hex(file.read())
+        except ValueError as broken:
+            raise KeyFileUnsafe(
+                f"{path} holds no private key: restore it from a copy, or remove it for a new key"
+            ) from broken
 
 
 def write_key(path: Path, account: Account) -> None:
     """Write the key as a new file of mode 0600, whole or not at all; FileExistsError if there."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write("0x" + account.private_key.hex() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    descriptor, draft = mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write("0x" + account.private_key.hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         os.link(draft, path)
+        _sync_folder(path.parent)
     finally:
-        draft.unlink()
+        Path(draft).unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from coincurve import PublicKey
-from Crypto.Util.number import bytes_to_long
-
 from compute_ref.identity.addresses import checksum_address, keccak256
+from compute_ref.identity.curve import PublicKey
 
 PREFIX: Final = b"\x19Ethereum Signed Message:\n32"
 HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -40,15 +38,13 @@ def recover(message: str, signature: str) -> str | None:
         return None
     raw = bytes.fromhex(found[1])
     recovery = RECOVERY.get(raw[64])
-    if recovery is None or bytes_to_long(raw[32:64]) > HALF_ORDER:
+    if recovery is None or int.from_bytes(raw[32:64], "big") > HALF_ORDER:
         return None
     try:
         key = PublicKey.from_signature_and_message(
             raw[:64] + bytes([recovery]), signing_hash(message), hasher=None
         )
-    except Exception as nobody:  # coincurve raises bare Exception for an impossible point
-        if type(nobody) not in (Exception, ValueError):
-            raise
+    except ValueError:  # no point of the curve
         return None
     return address_of(key)
 

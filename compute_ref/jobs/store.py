@@ -173,6 +173,13 @@ class Store:
         """The last nonce accepted from `address`, as it was sent, or None."""
         return self._ledger.last_nonce(address)
 
+    def message_used(self, job_id: str, digest: str) -> bool:
+        """Whether the job keeps this digest of an accepted message."""
+        try:
+            return digest in self.get(job_id, deleting=True).used_digests
+        except JobUnknown:
+            return False
+
     def consume(
         self, claim: NonceClaim | None, job_id: str, digest: str, *, keep: bool = False
     ) -> None:

@@ -72,6 +72,19 @@ def test_a_used_download_url_opens_nothing_again_however_it_is_split(
     assert compute_app.web.get(RESULT, first, expect_errors=True).status_int == 400
 
 
+def test_a_used_download_url_stops_restarts_and_deletes_nothing(compute_app: ComputeApp) -> None:
+    consumer = compute_app.consumer()
+    job_id = finished(compute_app, consumer)
+    first = {**consumer.signed(job_id, "1", nonce="5"), "jobId": job_id, "index": "1"}
+    assert compute_app.web.get(RESULT, first).status_int == 200
+    joined = {name: value for name, value in first.items() if name != "index"} | {"nonce": "15"}
+    for call in (compute_app.web.put, compute_app.web.delete):
+        assert "nonce" in call(query(joined), expect_errors=True).json["errors"]
+    restart = compute_app.web.post_json(COMPUTE, joined, expect_errors=True)
+    assert "nonce" in restart.json["errors"]
+    assert [job["status"] for job in consumer.jobs()] == [70]
+
+
 @pytest.mark.parametrize("method", ["put", "delete"])
 def test_another_accounts_job_is_unknown(compute_app: ComputeApp, method: str) -> None:
     owner, thief = compute_app.consumer(), compute_app.consumer()
