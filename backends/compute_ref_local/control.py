@@ -1,56 +1,35 @@
-"""A run's control folder: who supervises it, whether it began, how it ended."""
+"""What is on record of a run: who supervises it, whether it began, how it ended."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
-import select
-import signal
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from compute_ref.plugins import Exit, ExitReason
-
-
-@dataclass(frozen=True, slots=True)
-class Supervisor:
-    """The process that supervises a run; pids are used again, so boot and start time count."""
-
-    pid: int
-    started: int
-    boot: str
-    uid: int | None
-
-    @classmethod
-    def of(cls, pid: int, uid: int | None) -> Supervisor:
-        """The living process `pid`."""
-        return cls(pid, start_time(pid), boot_id(), uid)
-
-    def descriptor(self) -> int | None:
-        """A pidfd of the process, or None where it has ended."""
-        if self.boot != boot_id():
-            return None
-        try:
-            descriptor = os.pidfd_open(self.pid)
-            if start_time(self.pid) == self.started:
-                return descriptor
-        except (ProcessLookupError, FileNotFoundError):
-            return None
-        os.close(descriptor)
-        return None
+from compute_ref_local.pidfds import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """The files in one run's control folder."""
+    """The files in one run's control folder, and its `record` in the backend's own.
+
+    The record names the supervisor; it is there from before the launch until the run has ended
+    and all of it is known from the control folder.
+    """
 
     folder: Path
+    record: Path
 
     @property
     def lock(self) -> Path:
-        """Locked while a launch is under way or the supervisor lives."""
+        """Locked from the beginning of a launch until it is known whether it took place."""
         return self.folder / "lock"
 
     @property
@@ -60,28 +39,50 @@ class Control:
 
     @property
     def exit(self) -> Path:
-        """There once the run has ended."""
+        """There once the run has ended and nothing of it is alive."""
         return self.folder / "exit.json"
 
     @property
     def stop(self) -> Path:
-        """There once a stop was asked, with the grace in seconds."""
+        """There once a stop was asked for, with the grace in seconds."""
         return self.folder / "stop"
 
     @property
-    def supervisor(self) -> Path:
-        """Who supervises."""
-        return self.folder / "supervisor.json"
+    def log(self) -> Path:
+        """What the supervisor had to say to the operator."""
+        return self.folder / "supervisor.log"
+
+    @property
+    def launched(self) -> bool:
+        """Whether nothing may be started any more under this name."""
+        return self.started.exists() or self.exit.exists()
+
+    @contextlib.contextmanager
+    def deciding(self) -> Iterator[int]:
+        """Hold the lock: no launch is under way but the caller's. Yields its descriptor.
+
+        A supervisor whose server died lets go of it at once, without having started anything.
+        """
+        lock = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield lock
+        finally:
+            os.close(lock)
 
     def write_supervisor(self, supervisor: Supervisor) -> None:
-        """Keep it, on the disk when this returns."""
-        fields = [supervisor.pid, supervisor.started, supervisor.boot, supervisor.uid]
-        write(self.supervisor, json.dumps(fields))
+        """Keep who supervises, on the disk when this returns."""
+        write(self.record, json.dumps(supervisor.fields()))
 
     def read_supervisor(self) -> Supervisor | None:
-        """Who supervises or did, or None."""
-        content = _read(self.supervisor)
+        """Who supervises, or None where nobody does any more or ever did."""
+        content = _read(self.record)
         return None if content is None else Supervisor(*content)
+
+    def write_exit(self, end: Exit) -> None:
+        """Settle how the run ended."""
+        fields = {"code": end.code, "reason": end.reason, "message": end.message}
+        write(self.exit, json.dumps(fields))
 
     def read_exit(self) -> Exit | None:
         """How the run ended, or None."""
@@ -90,54 +91,20 @@ class Control:
             return None
         return Exit(content["code"], ExitReason(content["reason"]), content["message"])
 
-    def await_lock(self) -> None:
-        """Return once neither launch nor supervisor holds the lock."""
-        if not self.lock.exists():
-            return
-        with self.lock.open("r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-
-
-def await_end(descriptor: int, timeout: float | None) -> bool:
-    """Whether the process of a pidfd ended before `timeout` seconds had passed; takes it off."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    if not poll.poll(None if timeout is None else max(0, timeout) * 1000):
-        return False
-    try:
-        os.waitid(os.P_PIDFD, descriptor, os.WEXITED | os.WNOHANG)
-    except ChildProcessError:
-        return True  # another server started it, or another thread took it off
-    return True
-
-
-def tell(descriptor: int, number: signal.Signals) -> None:
-    """Signal the process of a pidfd; one that has ended is no matter."""
-    try:
-        signal.pidfd_send_signal(descriptor, number)
-    except ProcessLookupError:
-        return
-
 
 def write(path: Path, text: str) -> None:
     """Replace a file, whole or not at all, on the disk when this returns."""
-    draft = path.with_name(path.name + ".draft")
+    draft = path.with_name(f".{path.name}.{threading.get_ident()}")
     with draft.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-
-
-def boot_id() -> str:
-    """The kernel's name of this boot."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-
-
-def start_time(pid: int) -> int:
-    """When a process started, in clock ticks since boot."""
-    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    return int(stat.rpartition(")")[2].split()[19])
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _read(path: Path) -> Any:

@@ -6,16 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from compute_ref.plugins import Limits, Run, environment_variables, shell_command
+from compute_ref.plugins import Run
+from compute_ref_local.supervision.child import STATUS
 
 LINKED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-ETC: Final = ("/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf")
-ETC_NETWORK: Final = ("/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt")
+ETC: Final = ("/etc/ld.so.cache", "/etc/localtime")
+ETC_NETWORK: Final = ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt")
 APART: Final = (
     "--unshare-user",
     "--unshare-pid",
@@ -26,82 +27,95 @@ APART: Final = (
     "--new-session",
 )
 SCRATCH: Final = 64 * 2**20  # bytes of /tmp and of /dev/shm, where memory is not limited
-PROBE_SECONDS: Final = 20
+HOSTS: Final = "127.0.0.1 localhost\n::1 localhost\n"
+SWITCH: Final = "passwd: files\ngroup: files\nhosts: files dns\n"
+STAGES: Final = ("/mnt", "/media", "/tmp")  # noqa: S108 - covered in private mounts, never written
 
 
 class SandboxUnusable(Exception):
-    """bubblewrap is missing or cannot make the namespaces that it needs."""
+    """bubblewrap is missing or cannot make the namespaces that it needs; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Sources that the run's user may not walk to, and the numbers under which they are shown."""
+@dataclass(slots=True)
+class Sources:
+    """What bubblewrap mounts, under numbers where the run's user may not walk to it."""
 
-    sources: list[str]
-    used: bool
+    staged: bool
+    mounts: list[str] = field(default_factory=list)
+    stage: str = field(default_factory=lambda: next(filter(os.path.isdir, STAGES)))
 
     def at(self, source: Path | str) -> str:
         """The path under which bubblewrap finds `source`."""
-        if not self.used:
+        if not self.staged:
             return str(source)
-        self.sources.append(str(source))
-        return f"/mnt/{len(self.sources) - 1}"
-
-    def mounts(self) -> list[list[str]]:
-        """Source and number of each."""
-        return [[source, str(number)] for number, source in enumerate(self.sources)]
+        self.mounts.append(str(source))
+        return f"{self.stage}/{len(self.mounts) - 1}"
 
 
-def probe(uid: int | None) -> str:
-    """Run bubblewrap as it will be run and return its version; SandboxUnusable with the reason."""
-    program = shutil.which("bwrap")
-    if program is None:
-        raise SandboxUnusable("bubblewrap is not installed (its program bwrap was not found)")
-    command = [program, *APART, "--unshare-net", *_system(), "--proc", "/proc", "--dev", "/dev"]
-    try:
-        subprocess.run(
-            [*command, "--remount-ro", "/", "true"],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=PROBE_SECONDS,
-            user=uid,
-            group=uid,
-            extra_groups=None if uid is None else [],
-            cwd="/",
-        )
-    except subprocess.CalledProcessError as failed:
-        raise SandboxUnusable(f"bubblewrap does not work here: {failed.stderr.strip()}") from failed
-    except (OSError, subprocess.TimeoutExpired) as failed:
-        raise SandboxUnusable(f"bubblewrap does not work here: {failed}") from failed
-    return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+@dataclass(frozen=True, slots=True)
+class Bubblewrap:
+    """The program: where it is, what it calls itself, what it can do."""
+
+    program: str
+    version: str
+    disable_userns: bool
+
+    @classmethod
+    def find(cls) -> Bubblewrap:
+        """Look at the installed one, or raise SandboxUnusable."""
+        program = shutil.which("bwrap")
+        if program is None:
+            raise SandboxUnusable("bubblewrap is not installed (there is no program bwrap)")
+        version, manual = (_said(program, option) for option in ("--version", "--help"))
+        return cls(program, version, "--disable-userns" in manual)
+
+    def command(self, run: Run, uid: int, sources: Sources, bind: Iterable[str]) -> list[str]:
+        """Arguments that put what follows them into the sandbox of a run of user `uid`.
+
+        `bind` are further paths to show.
+        """
+        arguments = [self.program, *APART, "--json-status-fd", str(STATUS)]
+        arguments += ["--disable-userns"] if self.disable_userns else []
+        arguments += [] if run.network else ["--unshare-net"]
+        arguments += ["--hostname", "compute", *_system(), *_etc(run.network)]
+        for path in _made_up(run.folders.control / "etc", uid):
+            arguments += ["--ro-bind", sources.at(path), f"/etc/{path.name}"]
+        for shown in (*_interpreter(), *bind):
+            arguments += ["--ro-bind", sources.at(shown), shown]
+        arguments += _writable(run, sources)
+        return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/data", "--"]
 
 
-def command(run: Run, bind: Sequence[str], stage: Stage) -> list[str]:
-    """The bubblewrap command for a run; what it must be shown is entered into `stage`."""
-    folders = run.folders
-    arguments = ["bwrap", *APART, *([] if run.network else ["--unshare-net"])]
-    arguments += ["--hostname", "compute", *_system(), *_etc(run.network)]
-    for path in (*_interpreter(), *bind):
-        arguments += ["--ro-bind", stage.at(path), path]
-    arguments += ["--proc", "/proc", "--dev", "/dev"]
-    size = str(_scratch(run.limits))
-    arguments += ["--size", size, "--tmpfs", "/dev/shm", "--size", size, "--tmpfs", "/tmp"]  # noqa: S108
+def home() -> Mapping[str, str]:
+    """Variables of any algorithm: this server's own interpreter is the first to be found."""
+    places = (f"{sys.base_prefix}/bin", "/usr/local/bin", "/usr/bin", "/bin")
+    return {"PATH": os.pathsep.join(places), "HOME": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108
+
+
+def _made_up(folder: Path, uid: int) -> Iterator[Path]:
+    """Write the files of /etc that an algorithm sees instead of the machine's own."""
+    folder.mkdir(mode=0o755, exist_ok=True)
+    texts = {
+        "passwd": f"compute:x:{uid}:{uid}::/tmp:/bin/sh\n",
+        "group": f"compute:x:{uid}:\n",
+        "hosts": HOSTS,
+        "nsswitch.conf": SWITCH,
+    }
+    for name, text in texts.items():
+        path = folder / name
+        path.write_text(text, encoding="ascii")
+        path.chmod(0o644)
+        yield path
+
+
+def _writable(run: Run, sources: Sources) -> list[str]:
+    size = str(max(2**20, run.limits.memory // 4) if run.limits.memory else SCRATCH)
+    arguments = ["--proc", "/proc", "--dev", "/dev"]
+    for place in ("/dev/shm", "/tmp"):  # noqa: S108
+        arguments += ["--size", size, "--tmpfs", place]
     for name in ("inputs", "ddos", "transformations", "logs"):
-        arguments += ["--ro-bind", stage.at(getattr(folders, name)), f"/data/{name}"]
-    arguments += ["--bind", stage.at(folders.outputs), "/data/outputs"]
-    arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/data", "--clearenv"]
-    for name, value in variables(run, "/data").items():
-        arguments += ["--setenv", name, value]
-    entrypoint = shell_command(run.entrypoint, "/data/transformations/algorithm")
-    return [*arguments, "--", "sh", "-c", entrypoint]
-
-
-def variables(run: Run, root: str) -> dict[str, str]:
-    """The algorithm's variables, with a path on which this server's own interpreter is first."""
-    path = os.pathsep.join((f"{sys.base_prefix}/bin", "/usr/local/bin", "/usr/bin", "/bin"))
-    home = {"PATH": path, "HOME": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108
-    return {**home, **environment_variables(run, root)}
+        arguments += ["--ro-bind", sources.at(getattr(run.folders, name)), f"/data/{name}"]
+    return [*arguments, "--bind", sources.at(run.folders.outputs), "/data/outputs"]
 
 
 def _system() -> list[str]:
@@ -120,22 +134,23 @@ def _etc(network: bool) -> list[str]:
     for name in (*ETC, *(ETC_NETWORK if network else ())):
         if Path(name).exists():
             arguments += ["--ro-bind", str(Path(name).resolve()), name]
-    for name, target in _alternatives():
-        arguments += ["--symlink", target, name]
+    for link in _alternatives():
+        arguments += ["--symlink", str(link.readlink()), str(link)]
     return arguments
 
 
-def _alternatives() -> Iterator[tuple[str, str]]:
-    """Names such as awk that are links through /etc/alternatives."""
-    for name in ("awk", "nawk", "which"):
-        path = Path("/etc/alternatives") / name
-        if path.is_symlink():
-            yield str(path), str(path.readlink())
+def _alternatives() -> Iterator[Path]:
+    """Programs such as awk, which are links through /etc/alternatives."""
+    folder = Path("/etc/alternatives")
+    for link in folder.iterdir() if folder.is_dir() else ():
+        if link.is_symlink() and link.readlink().is_relative_to("/usr"):
+            yield link
 
 
 def _interpreter() -> tuple[str, ...]:
-    return () if sys.base_prefix.startswith("/usr") else (sys.base_prefix,)
+    return () if Path(sys.base_prefix).is_relative_to("/usr") else (sys.base_prefix,)
 
 
-def _scratch(limits: Limits) -> int:
-    return max(2**20, limits.memory // 4) if limits.memory else SCRATCH
+def _said(program: str, option: str) -> str:
+    answer = subprocess.run([program, option], capture_output=True, text=True, check=False)
+    return answer.stdout.strip()

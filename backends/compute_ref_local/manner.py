@@ -1,0 +1,65 @@
+"""How this server runs algorithms: with or without a sandbox, and as whom."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compute_ref.plugins import Limits
+from compute_ref_local.sandbox import Bubblewrap
+
+WATCHED = "watched every 250 ms"
+NO = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """Sandboxed by `bubblewrap` or not at all (None); `own_users`: each run has its own user.
+
+    `staged`: what the sandbox shows is first mounted where the run's user may walk to it.
+    """
+
+    bubblewrap: Bubblewrap | None
+    own_users: bool
+    staged: bool = False
+
+    def described(self) -> str:
+        """One line for the operator."""
+        around = f"sandboxed by {self.bubblewrap.version}" if self.bubblewrap else "no sandbox"
+        users = "each run as a user of its own" if self.own_users else "as the server's own user"
+        return f"{around}; {users}"
+
+    def enforced(self, limits: Limits) -> Mapping[str, str]:
+        """How each limit and isolation holds; "no" where it does not."""
+        sandboxed, alone = self.bubblewrap is not None, self.own_users
+        inside = "own mounts, all but outputs and a bounded /tmp read-only"
+        return {
+            "time": "by a supervisor, on the boot clock" if limits.seconds else NO,
+            "cpu": _cpu(limits.cpus),
+            "memory": f"{WATCHED}, twice as much for each process" if limits.memory else NO,
+            "disk": f"{WATCHED}, as much for each file" if limits.disk else NO,
+            "processes": WATCHED if limits.processes else NO,
+            "filesystem": inside if sandboxed else "file permissions" if alone else NO,
+            "network": "own empty network, unless the datasets allow it" if sandboxed else NO,
+            "user": "a user of its own for each run"
+            if alone
+            else "own namespace"
+            if sandboxed
+            else NO,
+        }
+
+
+def cores_for(cpus: float, job_id: str) -> list[int]:
+    """As many whole processors as `cpus` needs, spread over the jobs; [] is all there are."""
+    there = sorted(os.sched_getaffinity(0))
+    count = math.ceil(cpus)
+    if not 0 < count < len(there):
+        return []
+    first = sum(job_id.encode()) % len(there)
+    return [there[(first + number) % len(there)] for number in range(count)]
+
+
+def _cpu(cpus: float) -> str:
+    return "bound to whole processors, which an algorithm can undo" if cores_for(cpus, "") else NO

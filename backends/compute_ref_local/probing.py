@@ -1,0 +1,58 @@
+"""Finding out, by running an algorithm, how algorithms can be run here."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Final
+
+from compute_ref.plugins import Exit, Folders, Limits, Run
+from compute_ref_local.manner import Manner
+from compute_ref_local.sandbox import Bubblewrap, SandboxUnusable
+
+ENTRYPOINT: Final = 'cat "$INPUTS/probe" > "$OUTPUTS/probe"'
+LIMITS: Final = Limits(seconds=20)
+
+Trial = Callable[[Manner, Run], tuple[Exit, str]]
+
+
+def sandboxed(trial: Trial, folder: Path, own_users: bool) -> Manner:
+    """The way in which bubblewrap works here, or SandboxUnusable with the reason."""
+    bubblewrap = Bubblewrap.find()
+    said = ""
+    for staged in (True, False) if own_users else (False,):
+        manner = Manner(bubblewrap, own_users, staged)
+        said = try_out(trial, manner, folder)
+        if not said:
+            return manner
+    raise SandboxUnusable(f"bubblewrap does not work here ({said})")
+
+
+def try_out(trial: Trial, manner: Manner, folder: Path) -> str:
+    """Run a small algorithm in a new folder below `folder`; "" or what went wrong."""
+    root = folder / f"probe-{secrets.token_hex(8)}"
+    try:
+        return _try_out(trial, manner, root)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _try_out(trial: Trial, manner: Manner, root: Path) -> str:
+    run = Run("probe", 1, ENTRYPOINT, None, {}, _folders(root), LIMITS)
+    (run.folders.inputs / "probe").write_text("here")
+    end, said = trial(manner, run)
+    if end.code == 0 and (run.folders.outputs / "probe").is_file():
+        return ""
+    return said.strip() or end.message or f"exit code {end.code}"
+
+
+def _folders(root: Path) -> Folders:
+    names: Iterator[str] = (field.name for field in fields(Folders) if field.name != "root")
+    folders = Folders(root, **{name: root / name for name in names})
+    root.mkdir(mode=0o711)
+    for name in ("inputs", "ddos", "transformations", "outputs", "logs", "control"):
+        (root / name).mkdir(mode=0o700)
+    return folders

@@ -1,0 +1,135 @@
+"""Starting a supervisor and telling it what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from compute_ref.plugins import Limits, Run, environment_variables, shell_command
+from compute_ref_local.control import Control
+from compute_ref_local.manner import Manner, cores_for
+from compute_ref_local.pidfds import Supervisor
+from compute_ref_local.sandbox import Sources, home
+from compute_ref_local.supervision.orders import Orders
+
+PROGRAM: Final = (
+    "import sys; sys.path[:0] = [sys.argv[1]]; from supervision.main import main; main()"
+)
+PACKAGES: Final = str(Path(__file__).parent)
+GRACE: Final = 5.0  # seconds between TERM and KILL at the time limit
+LOG: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+TASKS_PER_PROCESS: Final = 4  # threads that the kernel allows before the watch sees a process
+SPARE_TASKS: Final = 64
+SPARE_BYTES: Final = 2**20  # so that a file that is cut off is seen to be more than is allowed
+
+
+def give(run: Run, uid: int) -> None:
+    """Let the run's user, and no other run's, into its folders; only outputs are its own."""
+    folders = run.folders
+    for folder in (folders.inputs, folders.ddos, folders.transformations, folders.logs):
+        os.chown(folder, 0, uid)
+        folder.chmod(0o750)
+    os.chown(folders.outputs, uid, uid)
+    folders.outputs.chmod(0o700)
+
+
+def orders(
+    run: Run, control: Control, manner: Manner, bind: tuple[str, ...], uid: int | None
+) -> Orders:
+    """Everything that the supervisor needs to know."""
+    limits, folders = run.limits, run.folders
+    sources = Sources(manner.staged)
+    root = "/data" if manner.bubblewrap else str(folders.root)
+    shell = _shell(run, root)
+    around = []
+    if manner.bubblewrap:
+        around = manner.bubblewrap.command(run, uid or os.geteuid(), sources, bind)
+    return {
+        "program": around[0] if around else shutil.which("sh") or "/bin/sh",
+        "argv": [*around, *shell],
+        "shell": shell,
+        "env": {**home(), **environment_variables(run, root)},
+        "cwd": "/" if around else root,
+        "uid": uid,
+        "sandboxed": bool(around),
+        "mounts": sources.mounts,
+        "stage": sources.stage,
+        "cores": cores_for(limits.cpus, run.job_id),
+        "rlimits": _rlimits(limits),
+        "tasks": limits.processes and limits.processes * TASKS_PER_PROCESS + SPARE_TASKS,
+        "processes": limits.processes,
+        "memory": limits.memory,
+        "disk": limits.disk,
+        "outputs": str(folders.outputs),
+        "seconds": limits.seconds,
+        "grace": GRACE,
+        "log": str(folders.logs / "algorithm.log"),
+        "log_limit": limits.log,
+        "stop": str(control.stop),
+        "started": str(control.started),
+        "exit": str(control.exit),
+        "record": str(control.record),
+    }
+
+
+def start(told: Orders, control: Control, lock: int, user_lock: int | None) -> Supervisor:
+    """Start a supervisor, make it sure to be found again, then tell it to go.
+
+    It inherits both locks. Until it has its orders whole, it starts nothing.
+    """
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    try:
+        supervisor = Supervisor.of(_spawn(control, reading, lock, user_lock), told["uid"])
+        control.write_supervisor(supervisor)
+    except BaseException:
+        os.close(writing)
+        raise
+    finally:
+        os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8") as pipe:
+        json.dump(told, pipe)
+    return supervisor
+
+
+def _spawn(control: Control, orders: int, lock: int, user_lock: int | None) -> int:
+    kept = [lock] if user_lock is None else [lock, user_lock]
+    actions: list[tuple[Any, ...]] = [
+        (os.POSIX_SPAWN_DUP2, orders, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 2, str(control.log), LOG, 0o600),
+        *((os.POSIX_SPAWN_DUP2, descriptor, descriptor) for descriptor in kept),
+    ]
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-I", "-S", "-c", PROGRAM, PACKAGES, str(lock)],
+        _libraries(),
+        file_actions=actions,
+        setsid=True,
+        setsigmask=[signal.SIGTERM],
+        setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
+    )
+
+
+def _libraries() -> Mapping[str, str]:
+    """What the interpreter itself may need to start."""
+    path = os.environ.get("LD_LIBRARY_PATH")
+    return {} if path is None else {"LD_LIBRARY_PATH": path}
+
+
+def _shell(run: Run, root: str) -> list[str]:
+    return ["sh", "-c", shell_command(run.entrypoint, f"{root}/transformations/algorithm")]
+
+
+def _rlimits(limits: Limits) -> dict[str, int]:
+    found = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 1024}
+    if limits.disk:
+        found["RLIMIT_FSIZE"] = limits.disk + SPARE_BYTES
+    if limits.memory:
+        found["RLIMIT_DATA"] = 2 * limits.memory  # what one look may miss stays bounded
+    return found

@@ -1,0 +1,204 @@
+"""Supervising one algorithm from its start to the end of the last of its processes."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+
+from .child import become
+from .ending import exit_code, tell
+from .kernel import ticks
+from .measures import disk_of, memory_of
+from .output import Output
+from .processes import descendants, end, parent_of, read, send
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .orders import Orders
+
+SAMPLE = 0.25  # seconds between two looks at memory, disk and processes: the only sampling
+SPARE = 4  # of the time, looks may take one part in so many
+AROUND = 2  # processes of bubblewrap around the algorithm
+OOM = "The algorithm used more memory than the environment has."
+STORAGE = "The algorithm wrote more than the environment's disk holds."
+PROCESSES = "The algorithm had more processes at once than the environment allows."
+TIMEOUT = "The algorithm reached the time limit."
+EVICTED = "The machine's service manager ended the algorithm."
+UNSTARTED = "The algorithm could not be started."
+
+
+class Supervision:
+    """Starts the algorithm, heeds signals, limits and the clock, ends all that it left."""
+
+    def __init__(self, orders: Orders, wakeup: int) -> None:
+        self.orders = orders
+        self.wakeup = wakeup
+        self.reason, self.message = "exited", ""
+        self.until = ticks() + orders["seconds"] if orders["seconds"] else None
+        self.kill_at: float | None = None
+        self.forced = False
+        self.main = 0
+        self.status: int | None = None
+        self.output = Output(orders["log"], orders["log_limit"])
+        self.told, self.teller = os.pipe2(os.O_CLOEXEC)
+
+    def run(self) -> None:
+        """All of it; the end is written last."""
+        self.start()
+        self.watch()
+        self.end_all()
+        self.conclude()
+        status = self.status or 0
+        tell(self.orders["exit"], exit_code(status), self.reason, self.message)
+
+    def start(self) -> None:
+        """Fork; the child becomes the algorithm."""
+        parent = os.getpid()
+        self.main = os.fork()
+        if self.main == 0:
+            try:
+                become(self.orders, self.output.into, self.teller, parent)
+            except BaseException as failed:  # nobody above could report it
+                os.write(2, f"The algorithm could not be started: {failed}\n".encode())
+                os.write(3, b"failed")
+            finally:
+                os._exit(127)
+        self.output.begin()
+        os.close(self.teller)
+
+    def watch(self) -> None:
+        """Until the main process has ended."""
+        poll = select.poll()
+        poll.register(self.output.source, select.POLLIN)
+        poll.register(self.wakeup, select.POLLIN)
+        look_at = ticks() + SAMPLE
+        while self.status is None:
+            moments = [at for at in (look_at, self.until, self.kill_at) if at is not None]
+            for descriptor, event in poll.poll(max(0.0, min(moments) - ticks()) * 1000 + 1):
+                if descriptor == self.wakeup:
+                    self.wake()
+                elif not self.output.take() and event & select.POLLHUP:
+                    poll.unregister(descriptor)
+            if ticks() >= look_at:
+                look_at = self.look()
+            self.keep_time()
+
+    def wake(self) -> None:
+        """A signal came: a child ended, or somebody wants the run to end."""
+        signals = os.read(self.wakeup, 4096)
+        self.reap()
+        if signal.SIGTERM in signals and self.kill_at is None:
+            grace = stop_grace(self.orders["stop"])
+            if grace is None:
+                self.because("evicted", EVICTED)
+            self.ask(self.orders["grace"] if grace is None else grace)
+
+    def reap(self) -> None:
+        """Take note of every child that has ended."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.main:
+                self.status = status
+
+    def look(self) -> float:
+        """End the run where it holds more than it may; returns when to look again."""
+        began = ticks()
+        pids = descendants()
+        around = AROUND if self.orders["sandboxed"] else 0
+        if 0 < self.orders["processes"] < len(pids) - around:
+            self.force("exited", PROCESSES)
+        elif 0 < self.orders["memory"] < memory_of(pids, self.orders["memory"]):
+            self.force("oom", OOM)
+        else:
+            self.look_at_disk(pids)
+        took = ticks() - began
+        return ticks() + max(SAMPLE, took * SPARE)
+
+    def look_at_disk(self, pids: list[int]) -> None:
+        """End the run where it holds more of the disk than it may."""
+        limit = self.orders["disk"]
+        if limit and disk_of(self.orders["outputs"], pids, limit) > limit:
+            self.force("storage", STORAGE)
+
+    def keep_time(self) -> None:
+        """Heed the time limit, and the end of the grace after it or after a stop."""
+        if self.kill_at is not None and ticks() >= self.kill_at:
+            self.forced = True
+            end(descendants)
+            self.kill_at = ticks() + SAMPLE
+        elif self.until is not None and ticks() >= self.until:
+            self.because("timeout", TIMEOUT)
+            self.ask(self.orders["grace"])
+
+    def ask(self, grace: float) -> None:
+        """TERM to every process of the algorithm, not to what is around it."""
+        self.until = None
+        self.kill_at = ticks() + grace
+        send(self.inner(), signal.SIGTERM)
+
+    def inner(self) -> list[int]:
+        """The algorithm's processes, without the sandbox's.
+
+        The entrypoint's shell is left out while it waits for the algorithm: its end would be the
+        end of all, at once.
+        """
+        pids = descendants()[AROUND if self.orders["sandboxed"] else 0 :]
+        if len(pids) > 1 and parent_of(pids[1]) == pids[0]:
+            words = read(f"/proc/{pids[0]}/cmdline").split(b"\0")[:-1]
+            if words == [os.fsencode(word) for word in self.orders["shell"]]:
+                return pids[1:]
+        return pids
+
+    def because(self, reason: str, message: str) -> None:
+        """Keep why the run is ended; the first reason stays."""
+        if not self.message:
+            self.reason, self.message = reason, message
+
+    def force(self, reason: str, message: str) -> None:
+        """KILL, for a reason."""
+        self.because(reason, message)
+        self.forced = True
+        end(descendants)
+
+    def end_all(self) -> None:
+        """KILL until nothing of the run is left; orphans become our children and end too."""
+        while True:
+            end(descendants)
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
+
+    def conclude(self) -> None:
+        """The last of the log, the outputs out of the user's reach, and whether it ran at all."""
+        self.output.drain()
+        if self.orders["uid"] is not None:
+            os.chown(self.orders["outputs"], 0, 0)
+        if not self.ran():
+            self.output.withdraw()
+            self.reason, self.message = "backend", UNSTARTED
+        elif not self.message:
+            self.look_at_disk([])
+        if self.message:
+            self.output.say(self.message)
+
+    def ran(self) -> bool:
+        """Whether the algorithm itself was reached."""
+        told = os.read(self.told, 4096)
+        if self.orders["sandboxed"] and b"exit-code" not in told:
+            return self.forced or exit_code(self.status or 0) > 128
+        return b"failed" not in told
+
+
+def stop_grace(path: str) -> float | None:
+    """Seconds of grace where a stop was asked for, else None."""
+    try:
+        return float(read(path))
+    except ValueError:
+        return None
