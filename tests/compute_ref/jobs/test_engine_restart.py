@@ -7,10 +7,12 @@ import pytest
 
 from compute_ref.jobs.endings import COMPLETED
 from compute_ref.jobs.launching import describe
+from compute_ref.jobs.mailbox import Left
 from compute_ref.jobs.model import FinishReason, Moment, ResultType, Status, StopRequest
 from compute_ref.jobs.turn import Turn
 from compute_ref.plugins import hookimpl
 from compute_ref.refusals import JobUnknown
+from compute_ref.settings import Queue
 
 
 def launch_as_before(world, job_id):
@@ -268,3 +270,20 @@ def test_adoption_and_submission_at_once_make_one_run(world):
         assert world.backend.runs[name].launches == 1
         world.backend.finish(name)
         world.final(job_id)
+
+
+def test_a_queued_job_with_a_stop_asked_needs_no_place_to_end(make_world):
+    world = make_world(maxJobs=0)
+    job_id = world.accept()
+    world.store.ask_stop([job_id], None)
+    assert world.open().final(job_id).finish_reason is FinishReason.STOPPED
+
+
+def test_a_worker_left_over_from_the_last_run_cannot_touch_the_next(world):
+    job = world.final(world.submit())
+    turn = Turn(world.engine._house, world.environment, world.backend, job)
+    world.engine.close()
+    again = world.store.restart(job.job_id, job.owner, world.store.plan(job.job_id), None, Queue())
+    with pytest.raises(Left):
+        turn.change(lambda found: replace(found, finish_message="mine"))
+    assert world.store.get(job.job_id) == again
