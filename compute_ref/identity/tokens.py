@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import jwt
@@ -25,12 +26,12 @@ class TokenBook(Protocol):
         """Whether the token is revoked."""
 
 
-def token_id(token: str) -> str:
-    """What the book knows a token by: the hash of its text, so that the book opens nothing."""
-    return hashlib.sha256(token.encode("utf-8")).hexdigest()
-
-
 LONGEST: Final = 512  # characters; a longer text is not taken apart at all
+
+
+def token_id(claims: Mapping[str, Any]) -> str:
+    """What the book knows a token by: a hash of its claims, however its text is spelled."""
+    return hashlib.sha256(f"{claims['exp']} {claims['address']}".encode()).hexdigest()
 
 
 class Tokens:
@@ -54,40 +55,45 @@ class Tokens:
                     ]
                 }
             )
-        token = jwt.encode({"exp": expiration, "address": claim.address}, self._secret, "HS256")
-        self._book.restore(token_id(token), claim)
-        return token
+        claims = {"exp": expiration, "address": claim.address}
+        self._book.restore(token_id(claims), claim)
+        return jwt.encode(claims, self._secret, "HS256")
 
     def opens(self, token: str, address: str) -> bool:
         """Whether `token` is good for `address` now."""
-        return self._trouble(token, address) == ""
+        try:
+            self._good(token, address)
+        except Refused:
+            return False
+        return True
 
     def revoke(self, token: str, claim: NonceClaim) -> None:
-        """Revoke a token of the claim's address, until it would expire anyway."""
-        trouble = self._trouble(token, claim.address)
-        if trouble:
-            raise Refused(trouble)
-        self._book.revoke(token_id(token), self._claims(token)["exp"], claim)
+        """Revoke a token of the claim's address until it would expire anyway, or Refused."""
+        claims = self._good(token, claim.address)
+        self._book.revoke(token_id(claims), claims["exp"], claim)
 
-    def _trouble(self, token: str, address: str) -> str:
-        if len(token) > LONGEST:
-            return "Token is invalid."
-        try:
-            claims = self._claims(token)
-        except jwt.InvalidTokenError:
-            return "Token is invalid."
+    def _good(self, token: str, address: str) -> Mapping[str, Any]:
+        """The claims of a token that is good for `address` now, or Refused with why not."""
+        claims = self._claims(token)
         if claims["address"] != address:
-            return "Token is invalid."
+            raise Refused("Token is invalid.")
         if claims["exp"] <= self._clock.now():
-            return "Token is expired."
-        return "Token is deleted." if self._book.is_revoked(token_id(token)) else ""
+            raise Refused("Token is expired.")
+        if self._book.is_revoked(token_id(claims)):
+            raise Refused("Token is deleted.")
+        return claims
 
-    def _claims(self, token: str) -> dict[str, Any]:
-        # The time is compared by our own clock, which tests can move.
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            self._secret,
-            algorithms=["HS256"],
-            options={"require": ["exp", "address"], "verify_exp": False},
-        )
+    def _claims(self, token: str) -> Mapping[str, Any]:
+        if len(token) > LONGEST or not token.isascii():
+            raise Refused("Token is invalid.")
+        try:
+            claims: Mapping[str, Any] = jwt.decode(
+                token,
+                self._secret,
+                algorithms=["HS256"],
+                # The time is compared by our own clock, which tests can move.
+                options={"require": ["exp", "address"], "verify_exp": False},
+            )
+        except jwt.InvalidTokenError as forged:
+            raise Refused("Token is invalid.") from forged
         return claims

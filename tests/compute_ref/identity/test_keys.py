@@ -1,27 +1,100 @@
-"""Keys on disk."""
+"""Keys in memory and on disk."""
 
 from __future__ import annotations
 
+import os
+import stat
+import threading
 from pathlib import Path
 
 import pytest
 
-from compute_ref.identity.keys import Account, KeyFileUnsafe, provider_account
+from compute_ref.identity.keys import Account, KeyFileUnsafe, provider_account, write_key
+
+ORDER = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"
 
 
 def test_the_provider_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     made = provider_account(tmp_path)
-    assert provider_account(tmp_path).address == made.address
-    assert (tmp_path / "provider.key").stat().st_mode & 0o777 == 0o600
+    assert provider_account(tmp_path) == made
+    assert stat.S_IMODE((tmp_path / "provider.key").stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["provider.key"]
 
 
-def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+def test_the_provider_key_is_private_under_any_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        provider_account(tmp_path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "provider.key").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
+def test_a_key_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> None:
     provider_account(tmp_path)
-    (tmp_path / "provider.key").chmod(0o644)
+    (tmp_path / "provider.key").chmod(mode)
     with pytest.raises(KeyFileUnsafe, match="chmod 600"):
         provider_account(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "0x12", "z" * 64, "0" * 64, ORDER, "ä" * 64])
+def test_a_file_that_holds_no_key_is_refused_without_being_quoted(
+    tmp_path: Path, content: str
+) -> None:
+    file = tmp_path / "provider.key"
+    file.touch(mode=0o600)
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(KeyFileUnsafe, match="holds no private key") as refused:
+        provider_account(tmp_path)
+    assert not content or content not in str(refused.value)
+    assert file.read_text(encoding="utf-8") == content
+
+
+def test_many_who_start_at_once_have_one_key(tmp_path: Path) -> None:
+    made: list[Account] = []
+    threads = [
+        threading.Thread(target=lambda: made.append(provider_account(tmp_path))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 8
+    assert {account.address for account in made} == {provider_account(tmp_path).address}
+
+
+def test_a_crash_while_the_key_is_written_leaves_none_and_hinders_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "link", crash)
+        broken.setattr(Path, "unlink", crash)
+        with pytest.raises(KeyboardInterrupt):
+            provider_account(tmp_path)
+    assert not (tmp_path / "provider.key").exists()
+    assert provider_account(tmp_path) == provider_account(tmp_path)
+
+
+def test_a_key_file_is_never_overwritten(tmp_path: Path) -> None:
+    first = Account.create()
+    write_key(tmp_path / "key", first)
+    with pytest.raises(FileExistsError):
+        write_key(tmp_path / "key", Account.create())
+    assert Account.from_hex((tmp_path / "key").read_text()) == first
 
 
 def test_an_account_does_not_show_its_key() -> None:
     account = Account.create()
     assert account.private_key.hex() not in repr(account)
+    assert str(account.private_key) not in repr(account)
+
+
+def test_a_secret_is_bound_to_its_purpose_and_key() -> None:
+    one, two = Account.create(), Account.create()
+    assert one.secret_for("auth tokens") == Account(one.private_key).secret_for("auth tokens")
+    assert len({one.secret_for("a"), one.secret_for("b"), two.secret_for("a")}) == 3
+    assert len(one.secret_for("a")) == 32
