@@ -82,7 +82,7 @@ def prepare(folder: Path) -> Path:
 
 @dataclass
 class Live:
-    """One server process on a free port; `plugin` names a plug-in of server.py with its argument."""
+    """One server process on a free port; `plugin` is one of server.py's with its argument."""
 
     configuration: Path
     plugin: tuple[str, ...] = ()

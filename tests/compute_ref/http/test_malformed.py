@@ -135,7 +135,24 @@ JUNK = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=8,
 )
-FIELDS = ["consumerAddress", "signature", "nonce", "environment", "dataset", "algorithm", "additionalDatasets", "output", "jobId", "datasets", "compute", "did", "serviceId", "documentId", "index", "limit"]
+FIELDS = [
+    "consumerAddress",
+    "signature",
+    "nonce",
+    "environment",
+    "dataset",
+    "algorithm",
+    "additionalDatasets",
+    "output",
+    "jobId",
+    "datasets",
+    "compute",
+    "did",
+    "serviceId",
+    "documentId",
+    "index",
+    "limit",
+]
 
 
 @settings(
