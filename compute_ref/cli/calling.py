@@ -62,7 +62,7 @@ class Failed(click.ClickException):
 
     def __init__(self, text: str, code: int) -> None:
         super().__init__(" ".join(text.split()))
-        self.exit_code = code
+        self.exit_code = code  # type: ignore[misc]
 
 
 def print_json(value: object) -> None:

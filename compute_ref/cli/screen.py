@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
 from compute_ref.client import is_final, phases, succeeded
@@ -62,6 +62,8 @@ def print_job(console: Console, job: Status) -> None:
         "Finished": moment(job.get("dateFinished")),
     }
     grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     for name, fact in facts.items():
         if fact:
             grid.add_row(f"[dim]{name}[/]", escape(str(fact)))
@@ -102,12 +104,11 @@ def print_results(console: Console, results: Iterable[dict[str, Any]]) -> None:
 
 
 def download_bar(console: Console) -> Progress:
-    """A bar with name, size and speed."""
+    """A bar with name and size."""
     return Progress(
         TextColumn("  {task.description}"),
         BarColumn(bar_width=28),
         DownloadColumn(),
-        TransferSpeedColumn(),
         console=console,
     )
 
