@@ -77,12 +77,12 @@ class Bubblewrap:
         arguments = [self.program, *APART, "--json-status-fd", str(STATUS)]
         arguments += ["--disable-userns"] if self.disable_userns else []
         arguments += [] if run.network else ["--unshare-net"]
-        arguments += ["--hostname", "compute", *_system(), *_etc(run.network)]
+        arguments += ["--hostname", "compute", *_system(), *_etc(run.network), *_scratch(run)]
         for path in _made_up(run.folders.control / "etc", uid):
             arguments += ["--ro-bind", sources.at(path), f"/etc/{path.name}"]
         for shown in (*_interpreter(), *bind):
             arguments += ["--ro-bind", sources.at(shown), shown]
-        arguments += _writable(run, sources)
+        arguments += _data(run, sources)
         return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/data", "--"]
 
 
@@ -108,11 +108,16 @@ def _made_up(folder: Path, uid: int) -> Iterator[Path]:
         yield path
 
 
-def _writable(run: Run, sources: Sources) -> list[str]:
+def _scratch(run: Run) -> list[str]:
     size = str(max(2**20, run.limits.memory // 4) if run.limits.memory else SCRATCH)
     arguments = ["--proc", "/proc", "--dev", "/dev"]
     for place in ("/dev/shm", "/tmp"):  # noqa: S108
         arguments += ["--size", size, "--tmpfs", place]
+    return arguments
+
+
+def _data(run: Run, sources: Sources) -> list[str]:
+    arguments = []
     for name in ("inputs", "ddos", "transformations", "logs"):
         arguments += ["--ro-bind", sources.at(getattr(run.folders, name)), f"/data/{name}"]
     return [*arguments, "--bind", sources.at(run.folders.outputs), "/data/outputs"]

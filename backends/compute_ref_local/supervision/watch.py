@@ -37,6 +37,7 @@ class Supervision:
         self.reason, self.message = "exited", ""
         self.until = ticks() + orders["seconds"] if orders["seconds"] else None
         self.kill_at: float | None = None
+        self.asked: set[int] = set()
         self.forced = False
         self.main = 0
         self.status: int | None = None
@@ -109,6 +110,8 @@ class Supervision:
     def look(self) -> float:
         """End the run where it holds more than it may; returns when to look again."""
         began = ticks()
+        if self.kill_at is not None:
+            self.ask_inner()
         pids = descendants()
         around = AROUND if self.orders["sandboxed"] else 0
         if 0 < self.orders["processes"] < len(pids) - around:
@@ -140,7 +143,13 @@ class Supervision:
         """TERM to every process of the algorithm, not to what is around it."""
         self.until = None
         self.kill_at = ticks() + grace
-        send(self.inner(), signal.SIGTERM)
+        self.ask_inner()
+
+    def ask_inner(self) -> None:
+        """TERM to those that had none yet: an algorithm may begin more while it is asked to end."""
+        new = set(self.inner()) - self.asked
+        self.asked |= new
+        send(new, signal.SIGTERM)
 
     def inner(self) -> list[int]:
         """The algorithm's processes, without the sandbox's.
@@ -192,7 +201,7 @@ class Supervision:
         """Whether the algorithm itself was reached."""
         told = os.read(self.told, 4096)
         if self.orders["sandboxed"] and b"exit-code" not in told:
-            return self.forced or exit_code(self.status or 0) > 128
+            return self.forced or self.status == signal.SIGKILL
         return b"failed" not in told
 
 

@@ -1,0 +1,260 @@
+"""A run goes on without the server that launched it, and its name is never run twice."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from compute_ref.plugins import Exit, ExitReason
+
+LAUNCHER = str(Path(__file__).with_name("launcher.py"))
+
+
+@pytest.fixture
+def launched_and_killed(place, tmp_path):
+    """Launch an entrypoint from another process and kill -9 that; returns the run's name."""
+
+    def launch(run):
+        arguments = [str(place.data_dir), run.job_id, run.entrypoint, "require"]
+        server = subprocess.Popen(
+            [sys.executable, LAUNCHER, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        with server:
+            assert "sandboxed" in server.stdout.readline()
+            assert server.stdout.readline().startswith("launched")
+            server.kill()
+        run.variables["secret"] = run.job_id
+        return place.backend.name(run.job_id, run.number)
+
+    return launch
+
+
+def name_of(place, run):
+    return place.backend.name(run.job_id, run.number)
+
+
+def test_a_run_outlives_a_killed_server_and_is_taken_up_by_the_next(place, launched_and_killed):
+    run = place.run("until test -e $OUTPUTS/go; do sleep 0.01; done; echo on; exit 9")
+    name = launched_and_killed(run)
+    handle = place.backend.find(name)
+    assert place.backend.wait(handle, 0) is None
+    assert name in place.backend.list()
+    (run.folders.outputs / "go").touch()
+    assert place.wait(handle) == Exit(9)
+    assert place.log(run) == "on\n"
+    assert place.alive(run) == []
+    assert name not in place.backend.list()
+
+
+def test_a_run_that_ended_while_no_server_was_there_is_found_too(place, launched_and_killed):
+    run = place.run("exit 9")
+    name = launched_and_killed(run)
+    place.until((run.folders.control / "exit.json").exists)
+    assert place.wait(place.backend.find(name)) == Exit(9)
+    assert place.wait(place.backend.find(name)) == Exit(9)
+
+
+def test_the_next_server_can_stop_it(place, launched_and_killed):
+    run = place.run("echo ready; sleep 600")
+    name = launched_and_killed(run)
+    place.until(lambda: "ready" in place.log(run))
+    assert place.alive(run) != []
+    place.backend.stop(name, 5)
+    assert place.alive(run) == []
+    assert place.wait(place.backend.find(name), 0).code == 143
+
+
+def test_launching_a_name_again_starts_nothing(place):
+    run = place.run("echo once >> $OUTPUTS/times; until test -e $OUTPUTS/go; do sleep 0.01; done")
+    first = place.backend.launch(run)
+    assert place.backend.launch(run).name == first.name
+    assert place.another_backend().launch(run).name == first.name
+    (run.folders.outputs / "go").touch()
+    assert place.wait(first) == Exit(0)
+    assert place.wait(place.another_backend().launch(run)) == Exit(0)
+    assert place.output(run, "times") == "once\n"
+
+
+def test_launching_a_name_many_times_at_once_starts_it_once(place):
+    run = place.run("echo once >> $OUTPUTS/times")
+    backends = [place.another_backend() for _ in range(4)]
+    for backend in backends:
+        backend.check()
+    barrier, ends = threading.Barrier(4), []
+
+    def launch(backend):
+        barrier.wait()
+        ends.append(backend.wait(backend.launch(run), 60))
+
+    threads = [threading.Thread(target=launch, args=(backend,)) for backend in backends]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ends == [Exit(0)] * 4
+    assert place.output(run, "times") == "once\n"
+
+
+def test_a_server_that_dies_before_the_go_leaves_nothing_and_the_launch_is_repeated(
+    place, monkeypatch
+):
+    from compute_ref_local import starting
+
+    def broken(told, pipe):
+        pipe.write('{"program": "/bin/sh", ')
+        raise KeyboardInterrupt
+
+    run = place.run("echo once >> $OUTPUTS/times")
+    with monkeypatch.context() as patch:
+        patch.setattr(starting.json, "dump", broken)
+        with pytest.raises(KeyboardInterrupt):
+            place.backend.launch(run)
+    assert place.backend.find(name_of(place, run)) is None
+    assert not (run.folders.outputs / "times").exists()
+    assert place.finish(run) == Exit(0)
+    assert place.output(run, "times") == "once\n"
+
+
+def test_a_name_is_not_found_before_it_is_launched(place):
+    run = place.run("true")
+    assert place.backend.find(name_of(place, run)) is None
+    assert place.backend.find("compute-ref-job99z-1") is None
+    assert place.backend.list() == []
+
+
+def test_looking_for_a_name_waits_for_a_launch_under_way(place):
+    run = place.run("true")
+    found = []
+    lock = os.open(run.folders.control / "lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    looking = threading.Thread(target=lambda: found.append(place.backend.find(name_of(place, run))))
+    looking.start()
+    looking.join(0.1)
+    assert found == []
+    (run.folders.control / "started").touch()
+    os.close(lock)
+    looking.join()
+    assert found[0].name == name_of(place, run)
+
+
+def test_a_killed_supervisor_takes_all_of_its_run_along_and_the_run_is_lost(place):
+    run = place.run("sleep 600 & setsid sleep 600 & echo ready; wait")
+    handle = place.backend.launch(run)
+    place.until(lambda: "ready" in place.log(run))
+    os.kill(place.supervisor(run), signal.SIGKILL)
+    end = place.wait(handle)
+    assert (end.code, end.reason) == (None, ExitReason.LOST)
+    assert place.alive(run) == []
+    assert place.wait(place.backend.find(handle.name)).reason is ExitReason.LOST
+    assert handle.name not in place.backend.list()
+
+
+def test_stopping_a_run_whose_supervisor_hangs_ends_all_of_it(place):
+    run = place.run("echo ready; sleep 600")
+    handle = place.backend.launch(run)
+    place.until(lambda: "ready" in place.log(run))
+    os.kill(place.supervisor(run), signal.SIGSTOP)
+    place.backend.stop(handle.name, 0)
+    assert place.alive(run) == []
+    assert place.wait(handle, 0).reason is ExitReason.LOST
+
+
+def test_a_run_of_another_boot_is_lost(place):
+    run = place.run("true")
+    place.finish(run)
+    control = place.backend._control(name_of(place, run))
+    control.exit.unlink()
+    control.record.write_text(f'[{os.getpid()}, 1, "another boot", null]')
+    end = place.wait(place.another_backend().find(name_of(place, run)), 0)
+    assert end.reason is ExitReason.LOST
+
+
+def test_a_process_that_has_the_supervisors_number_by_chance_is_left_alone(place):
+    run = place.run("true")
+    place.finish(run)
+    control = place.backend._control(name_of(place, run))
+    control.exit.unlink()
+    from compute_ref_local.pidfds import boot_id
+
+    with subprocess.Popen(["sleep", "600"]) as stranger:
+        control.record.write_text(f'[{stranger.pid}, 1, "{boot_id()}", null]')
+        place.backend.stop(name_of(place, run), 0)
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_run_stopped_before_its_launch_never_starts(place):
+    run = place.run("echo never > $OUTPUTS/never")
+    place.backend.stop(name_of(place, run), 5)
+    handle = place.backend.launch(run)
+    assert place.wait(handle).code is None
+    assert not (run.folders.outputs / "never").exists()
+
+
+def test_waiting_ends_when_another_stops_the_run(place):
+    run = place.run("sleep 600")
+    handle = place.backend.launch(run)
+    ends = []
+    waiting = threading.Thread(target=lambda: ends.append(place.backend.wait(handle, None)))
+    waiting.start()
+    place.backend.stop(handle.name, 5)
+    waiting.join()
+    assert ends[0].reason is ExitReason.EXITED
+
+
+def test_stop_and_remove_may_come_at_any_time_and_twice(place):
+    run = place.run("sleep 600")
+    for name in (name_of(place, run), "compute-ref-job99z-1"):
+        place.backend.remove(name)
+        place.backend.stop(name, 0)
+    (run.folders.control / "stop").unlink()
+    handle = place.backend.launch(run)
+    for _ in range(2):
+        place.backend.stop(handle.name, 0)
+        place.backend.remove(handle.name)
+    assert place.alive(run) == []
+    assert place.backend.list() == []
+
+
+def test_a_run_whose_folder_is_gone_is_still_ended(place):
+    import shutil
+
+    run = place.run("echo ready; sleep 600")
+    handle = place.backend.launch(run)
+    place.until(lambda: "ready" in place.log(run))
+    shutil.rmtree(run.folders.root.parent)
+    assert handle.name in place.backend.list()
+    place.backend.remove(handle.name)
+    assert place.alive(run) == []
+    assert place.backend.list() == []
+
+
+def test_a_service_manager_that_ends_the_supervisor_evicts_the_run(place):
+    run = place.run("echo ready; sleep 600")
+    handle = place.backend.launch(run)
+    place.until(lambda: "ready" in place.log(run))
+    os.kill(place.supervisor(run), signal.SIGTERM)
+    assert place.wait(handle).reason is ExitReason.EVICTED
+
+
+def test_a_supervisor_that_ended_leaves_no_zombie(place):
+    run = place.run("true")
+    handle = place.backend.launch(run)
+    pid = handle.data.pid
+    place.wait(handle)
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_no_name_leads_out_of_the_data_folder(place):
+    for name in ("compute-ref-../../etc-1", "compute-ref-a/b-1", "other", "compute-ref-.-1"):
+        with pytest.raises(ValueError, match="not the name of a run"):
+            place.backend.find(name)
