@@ -3,7 +3,6 @@
 ``launcher.py DATA_DIR JOB_ID ENTRYPOINT SANDBOX [UID]``, as user UID if that is given.
 """
 
-import os
 import sys
 from pathlib import Path
 

@@ -81,7 +81,7 @@ def test_it_cannot_read_accounts_keys_or_the_inputs_of_another_job(place):
     run = place.python(
         REPORT
         + f"for name, path in {paths!r}.items():\n"
-        + "    attempt(name, lambda: os.listdir(path) if os.path.isdir(path) else open(path).read())"
+        + "    attempt(name, lambda: os.listdir(path) if os.path.isdir(path) else open(path).read())"  # noqa: E501
     )
     assert place.finish(run) == Exit(0)
     assert reported(place, run) == dict.fromkeys(paths, "FileNotFoundError")

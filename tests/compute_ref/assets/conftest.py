@@ -14,8 +14,6 @@ from compute_ref.assets.catalogue import Catalogue
 from compute_ref.assets.fetching import Fetcher
 from compute_ref.assets.requests import AlgorithmRequest, AssetRequest, StartRequest
 from compute_ref.assets.web import GuardedClient, WebFiles
-from compute_ref.clock import Clock
-from compute_ref.jobs.store import Store
 from compute_ref.plugins import hookspecs
 from compute_ref.settings import Environment, Trust
 
@@ -62,8 +60,40 @@ def algorithm(did=ALGO, **container):
     }
 
 
+def asset(did=DATA, service="use", order="0xAB", **rest):
+    return AssetRequest(did, service, order, **rest)
+
+
+def published(did=ALGO, service="code", order="0xCD"):
+    return AlgorithmRequest(asset(did, service, order))
+
+
+def raw(**meta):
+    code = {"rawcode": "print(1)", "container": {"entrypoint": ENTRYPOINT}}
+    return AlgorithmRequest(meta={**code, **meta})
+
+
+def start(*datasets, algorithm=None, environment="", output=None):
+    return StartRequest(environment, datasets or (asset(),), algorithm or published(), output)
+
+
+class Orders:
+    """Where orders are bound: those in `bound` are bound elsewhere."""
+
+    def __init__(self):
+        self.bound = set()
+
+    def order_refused(self, order):
+        return order.transaction in self.bound
+
+
 class World:
     """Everything around an admission; `write` puts a document into the catalogue."""
+
+    DATA, MORE, ALGO, CONSUMER, PUBLISHER = DATA, MORE, ALGO, CONSUMER, PUBLISHER
+    ENTRYPOINT = ENTRYPOINT
+    dataset, algorithm = staticmethod(dataset), staticmethod(algorithm)
+    asset, published, raw, start = map(staticmethod, (asset, published, raw, start))
 
     def __init__(self, folder):
         self.folder = folder
@@ -76,7 +106,7 @@ class World:
         self.plugins.register(self.catalogue)
         self.plugins.register(WebFiles())
         self.fetcher = self.fetching()
-        self.store = Store.in_memory(Clock())
+        self.orders = Orders()
         self.environments = [Environment("local", "local")]
         self.trust = Trust()
         self.images = False
@@ -96,7 +126,7 @@ class World:
             self.trust,
             self.plugins.hook,
             self.fetcher,
-            self.store,
+            self.orders,
             lambda _: self.images,
         )
 
@@ -104,28 +134,9 @@ class World:
         return self.admission().admit(request, consumer)
 
 
-def asset(did=DATA, service="use", order="0xAB", **rest):
-    return AssetRequest(did, service, order, **rest)
-
-
-def published(did=ALGO, service="code", order="0xCD"):
-    return AlgorithmRequest(asset(did, service, order))
-
-
-def raw(**meta):
-    code = {"rawcode": "print(1)", "container": {"entrypoint": ENTRYPOINT}}
-    return AlgorithmRequest(meta={**code, **meta})
-
-
-def start(*datasets, algorithm=None, environment="", output=None):
-    return StartRequest(environment, datasets or (asset(),), algorithm or published(), output)
-
-
 @pytest.fixture
 def world(tmp_path):
-    found = World(tmp_path / "catalogue")
-    yield found
-    found.store.close()
+    return World(tmp_path / "catalogue")
 
 
 class DataServer:
@@ -153,7 +164,6 @@ class DataServer:
                 pass
 
         self._server = http.server.ThreadingHTTPServer((address, 0), Handler)
-        self.handle_error = None
         self._server.handle_error = lambda *_: None
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -99,13 +100,13 @@ def test_a_missing_catalogue_is_a_missing_file(tmp_path):
 
 
 def test_nothing_stays_open(folder):
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for path in ("data/numbers.csv", "../secret", "data", "nothing", "data/nothing"):
         try:
             os.close(open_beneath(folder, path))
         except FileUnavailable:
             continue
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_folder_swapped_for_a_link_while_it_is_walked_gives_nothing_away(folder):

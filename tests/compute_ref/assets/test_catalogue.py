@@ -87,9 +87,7 @@ def test_a_document_that_changes_its_did_is_found_by_the_new_one(catalogue, fold
     assert name_of(catalogue.resolve_did(B)) == "first"
 
 
-def test_an_unchanged_document_is_not_read_again_nor_its_neighbours(
-    catalogue, folder, monkeypatch
-):
+def test_an_unchanged_document_is_not_read_again_nor_its_neighbours(catalogue, folder, monkeypatch):
     put(folder, "b.json", document(B))
     monkeypatch.setattr(module, "SETTLED", 0)
     assert catalogue.resolve_did(A)

@@ -63,7 +63,9 @@ def test_everyone_may_be_trusted_by_a_star_or_a_list_with_one():
             "compute.publisherTrustedAlgorithms must be a list",
         ),
         (
-            with_service(compute={"publisherTrustedAlgorithms": [{"did": DID, "filesChecksum": 1}]}),
+            with_service(
+                compute={"publisherTrustedAlgorithms": [{"did": DID, "filesChecksum": 1}]}
+            ),
             "compute.publisherTrustedAlgorithms must be a list",
         ),
         (
@@ -81,7 +83,10 @@ def test_everyone_may_be_trusted_by_a_star_or_a_list_with_one():
             document(credentials={"deny": [{"type": "address", "values": "0x1"}]}),
             "credentials.deny must be a list",
         ),
-        (document(credentials={"allow": [{"values": ["0x1"]}]}), "credentials.allow must be a list"),
+        (
+            document(credentials={"allow": [{"values": ["0x1"]}]}),
+            "credentials.allow must be a list",
+        ),
         (document(name="\ud800"), "it must be JSON in UTF-8"),
         (document(size=float("nan")), "it must be JSON in UTF-8"),
         (document(made=object()), "it must be JSON in UTF-8"),
