@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from email.errors import MultipartInvariantViolationDefect, StartBoundaryNotFoundDefect
 from typing import Any, Final
 
 from compute_ref.assets.targets import Target
 from compute_ref.plugins import FileUnavailable
 
+NO_DEFECTS: Final = (StartBoundaryNotFoundDefect, MultipartInvariantViolationDefect)  # of bodies
 STALL: Final = 30.0  # seconds without a byte
 SLOW: Final = "Fetching the data took longer than this server allows."
 BROKEN_OFF: Final = "The data broke off while it was fetched."
@@ -53,7 +55,7 @@ class Exchange:
                 self._connect()
             with self._failing("The server of the data gave no sound answer."):
                 self._connection.request(method, self._target.path, headers=dict(headers))
-                self._answer = self._connection.getresponse()
+                self._answer = _sound(self._connection.getresponse())
             return self._answer
         except FileUnavailable:
             self.close()
@@ -101,6 +103,14 @@ class Exchange:
             raise (FileUnavailable(SLOW) if self._late.is_set() else event(text)) from None
         if self._late.is_set():
             raise FileUnavailable(SLOW)
+
+
+def _sound(answer: http.client.HTTPResponse) -> http.client.HTTPResponse:
+    """`answer`, unless a broken line ended its headers: lengths that follow would go unseen."""
+    if any(not isinstance(defect, NO_DEFECTS) for defect in answer.headers.defects):
+        answer.close()
+        raise http.client.BadStatusLine("broken headers")
+    return answer
 
 
 class Body(io.RawIOBase):

@@ -1,0 +1,465 @@
+"""What is refused, with which code, and in which order."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+
+from compute_ref.assets.plan import RAW, Order, Plan
+from compute_ref.plugins import hookimpl
+from compute_ref.refusals import EnvironmentUnknown, Refused
+from compute_ref.settings import Environment, Trust
+
+STRANGER = "0x" + "5" * 40
+CODE = "print(2)\n"
+CHECKSUM = hashlib.sha256(CODE.encode()).hexdigest()
+PINNED = "sha256:" + "1" * 64
+
+
+@pytest.fixture
+def world(world):
+    """A dataset that trusts everybody, a stricter one, and a published algorithm."""
+    world.write(
+        world.dataset(publisherTrustedAlgorithms="*"), world.dataset(world.MORE), world.algorithm()
+    )
+    return world
+
+
+def refusal(world, *datasets, consumer=None, **request):
+    with pytest.raises(Refused) as refused:
+        world.admit(world.start(*datasets, **request), consumer or world.CONSUMER)
+    return refused.value.reason
+
+
+def test_an_admitted_start_is_a_plan_with_all_that_the_run_needs(world):
+    asset = world.asset(userdata={"year": 2007})
+    algorithm = replace(world.published(), custom_data=[1])
+    plan = world.admit(world.start(asset, algorithm=algorithm, output={"x": 1}))
+    assert plan.environment == "local"
+    (dataset,) = plan.datasets
+    assert (dataset.document_id, dataset.service_id) == (world.DATA, "use")
+    assert dataset.ddo == world.dataset(publisherTrustedAlgorithms="*")
+    assert dataset.files == ({"type": "file", "path": "data/numbers.csv"},)
+    assert dataset.userdata == {"year": 2007}
+    assert plan.algorithm.document_id == world.ALGO
+    assert plan.algorithm.entrypoint == world.ENTRYPOINT
+    assert plan.algorithm.files == ({"type": "file", "path": "data/mean.py"},)
+    assert plan.algorithm.custom_data == [1]
+    assert plan.output == {"x": 1}
+    assert not plan.network
+    stored = json.loads(json.dumps(plan.to_document()))
+    assert Plan.from_document(stored) == plan
+
+
+def test_the_orders_are_those_of_each_service_and_this_consumer(world):
+    plan = world.admit(world.start())
+    assert plan.orders == (
+        Order(
+            "0xab", world.DATA, "use", world.CONSUMER, 3600.0, "dataset.serviceId", "order_invalid"
+        ),
+        Order("0xcd", world.ALGO, "code", world.CONSUMER, 0, "algorithm", "in_use_or_not_on_chain"),
+    )
+
+
+def test_the_plan_keeps_documents_as_they_were(world):
+    plan = world.admit(world.start())
+    world.write(world.dataset())
+    assert plan.datasets[0].ddo["services"][0]["compute"] == {"publisherTrustedAlgorithms": "*"}
+
+
+# The environment
+
+
+def test_without_a_name_it_is_the_first_environment_of_the_datasets_chain(world):
+    world.environments = [
+        Environment("one", "local", chains=(1,)),
+        Environment("two", "local", chains=(1, 8996)),
+        Environment("three", "local"),
+    ]
+    assert world.admit(world.start()).environment == "two"
+    assert world.admit(world.start(environment="three")).environment == "three"
+
+
+def test_a_document_without_a_chain_gets_the_first_environment(world):
+    world.environments = [Environment("one", "local", chains=(1,))]
+    document = world.dataset(publisherTrustedAlgorithms="*")
+    del document["chainId"]
+    world.write(document)
+    assert world.admit(world.start()).environment == "one"
+
+
+def test_an_unknown_environment_is_refused_first(world):
+    with pytest.raises(EnvironmentUnknown):
+        world.admit(world.start(world.asset("did:op:" + "0" * 64), environment="moon"))
+    world.environments = [Environment("one", "local", chains=(1,))]
+    with pytest.raises(EnvironmentUnknown):
+        world.admit(world.start())
+
+
+# The algorithm
+
+
+def test_an_algorithm_that_is_not_named(world):
+    nothing = replace(world.published(), asset=world.asset(""))
+    assert refusal(world, algorithm=nothing) == {"algorithm": "missing_meta_documentId"}
+
+
+@pytest.mark.parametrize(
+    ("did", "service", "expected"),
+    [
+        ("did:op:" + "0" * 64, "code", {"algorithm": "did_not_found"}),
+        ("did:op:" + "a" * 64, "use", {"algorithm": "not_algo"}),
+        ("did:op:" + "c" * 64, "", {"algorithm.serviceId": "missing"}),
+        ("did:op:" + "c" * 64, "use", {"algorithm.serviceId": "not_found"}),
+    ],
+)
+def test_an_algorithm_that_is_not_there(world, did, service, expected):
+    assert refusal(world, algorithm=world.published(did, service)) == expected
+
+
+def test_an_algorithm_service_without_files_of_ours(world):
+    document = world.algorithm()
+    document["services"][0] |= {"type": "wss", "files": "0x04encrypted"}
+    world.write(document)
+    document["services"][0]["files"] = None
+    world.write(document)
+    assert refusal(world) == {"algorithm.serviceId": "not_found"}
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [{"rawcode": "", "url": ""}, {"url": "http://data.example/x"}, {"rawcode": None}],
+)
+def test_raw_code_comes_as_text_or_from_one_url(world, meta):
+    expected = {"algorithm": "meta_oneof_url_rawcode_remote"}
+    assert refusal(world, algorithm=world.raw(**meta)) == expected
+
+
+def test_raw_code_at_a_url_is_a_file_of_the_job(world):
+    world.write(world.dataset(allowRawAlgorithm=True))
+    meta = {"rawcode": "", "url": "http://data.example/x"}
+    plan = world.admit(world.start(algorithm=world.raw(**meta)))
+    assert plan.algorithm.files == ({"type": "url", "url": "http://data.example/x"},)
+    assert (plan.algorithm.document_id, plan.algorithm.rawcode) == (RAW, "")
+
+
+def test_an_empty_url_beside_raw_code_is_no_url(world):
+    world.write(world.dataset(allowRawAlgorithm=True))
+    plan = world.admit(world.start(algorithm=world.raw(url="")))
+    assert (plan.algorithm.rawcode, plan.algorithm.files) == ("print(1)", ())
+    assert [order.resource for order in plan.orders] == ["dataset.serviceId"]
+
+
+@pytest.mark.parametrize(
+    ("container", "code"),
+    [
+        (None, "missing_entrypoint_image_checksum"),
+        ("python", "missing_entrypoint_image_checksum"),
+        ({"image": "python"}, "missing_entrypoint_image_checksum"),
+        ({"entrypoint": "a\0b"}, "missing_entrypoint_image_checksum"),
+        ({"entrypoint": 7}, "missing_entrypoint_image_checksum"),
+        ({"entrypoint": "sh $ALGO", "checksum": "md5:1"}, "checksum_prefix"),
+    ],
+)
+def test_a_process_backend_needs_an_entrypoint(world, container, code):
+    algorithm = world.raw(container=container)
+    assert refusal(world, algorithm=algorithm) == {"algorithm.container": code}
+
+
+@pytest.mark.parametrize(
+    ("container", "code"),
+    [
+        ({}, "missing_entrypoint_image_checksum"),
+        ({"image": "python", "tag": "3"}, "missing_entrypoint_image_checksum"),
+        ({"checksum": PINNED}, "missing_entrypoint_image_checksum"),
+        ({"image": "python", "checksum": "1234"}, "checksum_prefix"),
+    ],
+)
+def test_a_container_backend_needs_an_image_by_its_checksum(world, container, code):
+    world.images = True
+    world.write(world.algorithm(**container))
+    assert refusal(world) == {"algorithm.container": code}
+    world.write(world.algorithm(image="python", checksum=PINNED))
+    assert world.admit(world.start()).algorithm.checksum == PINNED
+
+
+def test_unpinned_images_run_only_where_the_configuration_says_so(world):
+    world.images, world.trust = True, Trust(unpinned_images=True)
+    world.write(world.algorithm(image="python", tag="3"))
+    algorithm = world.admit(world.start()).algorithm
+    assert (algorithm.image, algorithm.tag, algorithm.checksum) == ("python", "3", "")
+
+
+# Datasets
+
+
+@pytest.mark.parametrize(
+    ("did", "service", "expected"),
+    [
+        ("", "use", {"dataset.documentId": "missing"}),
+        ("did:op:" + "0" * 64, "use", {"dataset.documentId": "did_not_found"}),
+        ("did:op:" + "a" * 64, "", {"dataset.serviceId": "missing"}),
+        ("did:op:" + "a" * 64, "other", {"dataset.serviceId": "not_found"}),
+    ],
+)
+def test_a_dataset_that_is_not_there(world, did, service, expected):
+    assert refusal(world, world.asset(did, service)) == expected
+
+
+def test_the_main_dataset_needs_a_compute_service(world):
+    world.write(world.dataset(kind="access"))
+    assert refusal(world) == {"dataset.serviceId": "main_service_compute"}
+    world.write(world.dataset(kind="wss"))
+    assert refusal(world) == {"dataset.serviceId": "service_not_access_compute"}
+
+
+@pytest.mark.parametrize(
+    ("did", "service", "order", "expected"),
+    [
+        ("", "use", "0x1", {"datasets[1].documentId": "missing"}),
+        ("did:op:" + "0" * 64, "use", "0x1", {"datasets[1].documentId": "did_not_found"}),
+        ("did:op:" + "b" * 64, "", "0x1", {"datasets[1].serviceId": "missing"}),
+        ("did:op:" + "b" * 64, "other", "0x1", {"datasets[1].serviceId": "not_found"}),
+        ("did:op:" + "a" * 64, "use", "0x1", {"datasets[1].documentId": "duplicate"}),
+        ("did:op:" + "b" * 64, "use", "0x1", {"datasets[1]": "not_trusted_algo"}),
+    ],
+)
+def test_a_further_dataset_is_named_by_its_number(world, did, service, order, expected):
+    assert refusal(world, world.asset(), world.asset(did, service, order)) == expected
+
+
+def test_a_further_dataset_by_access_needs_no_trust(world):
+    world.write(world.dataset(world.MORE, "access"), world.dataset(allowRawAlgorithm=True))
+    request = world.start(
+        world.asset(), world.asset(world.MORE, order="0x2"), algorithm=world.raw()
+    )
+    assert len(world.admit(request).datasets) == 2
+
+
+def test_a_further_dataset_of_another_kind_is_refused(world):
+    world.write(world.dataset(world.MORE, "wss"))
+    expected = {"datasets[1].serviceId": "service_not_access_compute"}
+    assert refusal(world, world.asset(), world.asset(world.MORE)) == expected
+
+
+def test_the_refusals_of_one_dataset_come_before_those_of_the_next(world):
+    world.write(world.dataset())
+    gone = world.asset("did:op:" + "0" * 64)
+    assert refusal(world, world.asset(), gone) == {"dataset": "not_trusted_algo"}
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [((True, True), True), ((True, False), False), ((False, True), False)],
+)
+def test_the_network_is_on_only_where_every_dataset_allows_it(world, network, expected):
+    for did, allowed in zip((world.DATA, world.MORE), network, strict=True):
+        world.write(world.dataset(did, allowNetworkAccess=allowed, publisherTrustedAlgorithms="*"))
+    request = world.start(world.asset(), world.asset(world.MORE, order="0x2"))
+    assert world.admit(request).network is expected
+
+
+def test_a_dataset_by_access_counts_as_no_network(world):
+    world.write(
+        world.dataset(allowNetworkAccess=True, publisherTrustedAlgorithms="*"),
+        world.dataset(world.MORE, "access", allowNetworkAccess=True),
+    )
+    assert world.admit(world.start()).network
+    request = world.start(world.asset(), world.asset(world.MORE, order="0x2"))
+    assert not world.admit(request).network
+
+
+# Trust
+
+
+def test_raw_code_needs_leave_of_every_compute_dataset(world):
+    assert refusal(world, algorithm=world.raw()) == {"dataset": "no_raw_algo_allowed"}
+    world.write(world.dataset(allowRawAlgorithm=True))
+    assert world.admit(world.start(algorithm=world.raw())).algorithm.document_id == RAW
+    both = (world.asset(), world.asset(world.MORE, order="0x2"))
+    assert refusal(world, *both, algorithm=world.raw()) == {"datasets[1]": "no_raw_algo_allowed"}
+
+
+def test_meta_wins_over_a_trusted_did_and_the_raw_rule_holds(world):
+    smuggled = replace(world.published(), meta=world.raw().meta)
+    assert refusal(world, algorithm=smuggled) == {"dataset": "no_raw_algo_allowed"}
+    world.write(world.dataset(allowRawAlgorithm=True))
+    plan = world.admit(world.start(algorithm=smuggled))
+    assert plan.algorithm.document_id == RAW
+    assert len(plan.orders) == 1
+
+
+def trusting(world, **demands):
+    return {"publisherTrustedAlgorithms": [{"did": world.ALGO, **demands}]}
+
+
+def test_a_demanded_checksum_of_the_files_is_kept_for_the_run(world):
+    world.write(world.dataset(**trusting(world, filesChecksum=CHECKSUM.upper())))
+    assert world.admit(world.start()).algorithm.files_checksum == CHECKSUM
+    world.write(world.dataset(**trusting(world)))
+    assert world.admit(world.start()).algorithm.files_checksum == ""
+
+
+def test_changed_files_are_refused_where_a_checksum_is_demanded(world):
+    world.write(world.dataset(**trusting(world, filesChecksum=CHECKSUM)))
+    (world.folder / "data" / "mean.py").write_text("print(3)\n")
+    assert refusal(world) == {"dataset": "algorithm_file_checksum_mismatch"}
+
+
+def test_of_two_datasets_that_demand_different_files_the_wrong_one_is_named(world):
+    world.write(
+        world.dataset(**trusting(world, filesChecksum=CHECKSUM)),
+        world.dataset(world.MORE, **trusting(world, filesChecksum="0" * 64)),
+    )
+    both = (world.asset(), world.asset(world.MORE, order="0x2"))
+    assert refusal(world, *both) == {"datasets[1]": "algorithm_file_checksum_mismatch"}
+
+
+def test_files_that_cannot_be_hashed_are_unavailable(world):
+    world.write(world.dataset(**trusting(world, filesChecksum=CHECKSUM)))
+    (world.folder / "data" / "mean.py").unlink()
+    assert refusal(world) == {"algorithm": "file_unavailable"}
+
+
+def test_files_are_not_opened_unless_a_dataset_demands_it(world):
+    (world.folder / "data" / "mean.py").unlink()
+    assert world.admit(world.start())
+
+
+def test_a_changed_container_is_refused_where_a_checksum_is_demanded(world):
+    container = hashlib.sha256((world.ENTRYPOINT + PINNED).encode()).hexdigest()
+    world.write(world.dataset(**trusting(world, containerSectionChecksum=container)))
+    assert refusal(world) == {"dataset": "algorithm_container_checksum_mismatch"}
+    world.write(world.algorithm(checksum=PINNED))
+    assert world.admit(world.start())
+
+
+def test_a_publisher_is_trusted_by_the_owner_of_the_algorithms_nft(world):
+    world.write(world.dataset(publisherTrustedAlgorithmPublishers=[world.PUBLISHER.lower()]))
+    assert world.admit(world.start())
+    world.write(world.dataset(publisherTrustedAlgorithmPublishers=[STRANGER]))
+    assert refusal(world) == {"dataset": "not_trusted_algo_publisher"}
+
+
+def test_the_older_rule_is_one_setting(world):
+    world.write(world.dataset())
+    assert refusal(world) == {"dataset": "not_trusted_algo"}
+    world.trust = Trust(empty_allows_all=True)
+    assert world.admit(world.start())
+
+
+# Credentials
+
+
+@pytest.mark.parametrize("name", ["dataset", "algorithm"])
+def test_credentials_are_honoured_by_name(world, name):
+    document = getattr(world, name)(
+        **({"publisherTrustedAlgorithms": "*"} if name == "dataset" else {})
+    )
+    denied = [{"type": "address", "values": [STRANGER]}]
+    world.write({**document, "credentials": {"deny": denied}})
+    assert world.admit(world.start())
+    assert refusal(world, consumer=STRANGER) == {f"{name}.credentials": "access_denied"}
+
+
+def test_credentials_of_a_further_dataset_are_honoured(world):
+    document = world.dataset(world.MORE, "access")
+    denied = [{"type": "address", "values": [world.CONSUMER.lower()]}]
+    world.write({**document, "credentials": {"deny": denied}})
+    both = (world.asset(), world.asset(world.MORE, order="0x2"))
+    assert refusal(world, *both) == {"datasets[1].credentials": "access_denied"}
+
+
+# Orders
+
+
+def test_an_order_must_be_named_once_everything_else_is_right(world):
+    nothing = world.asset(order="")
+    assert refusal(world, nothing) == {"dataset.transferTxId": "missing"}
+    unpaid = world.published(order="")
+    assert refusal(world, algorithm=unpaid) == {"algorithm.transferTxId": "missing"}
+    wrong = refusal(world, nothing, world.asset(world.MORE, order="0x2"))
+    assert wrong == {"datasets[1]": "not_trusted_algo"}
+
+
+class Ledger:
+    """A plug-in that says of each order what it was told to."""
+
+    def __init__(self, **answers):
+        self.answers, self.asked = answers, []
+
+    @hookimpl
+    def verify_order(self, transaction, document_id, service_id, consumer):
+        self.asked.append((transaction, document_id, service_id, consumer))
+        return self.answers.get(transaction)
+
+
+def test_a_plugin_says_whether_an_order_is_genuine(world):
+    ledger = Ledger()
+    world.plugins.register(ledger)
+    assert world.admit(world.start())
+    assert ledger.asked == [
+        ("0xab", world.DATA, "use", world.CONSUMER),
+        ("0xcd", world.ALGO, "code", world.CONSUMER),
+    ]
+    ledger.answers = {"0xab": True, "0xcd": False}
+    assert refusal(world) == {"algorithm": "in_use_or_not_on_chain"}
+    ledger.answers = {"0xab": False}
+    assert refusal(world) == {"dataset.serviceId": "order_invalid"}
+
+
+def test_an_order_that_is_bound_elsewhere_is_invalid(world):
+    world.orders.bound = {"0xcd"}
+    assert refusal(world) == {"algorithm": "in_use_or_not_on_chain"}
+    world.orders.bound = {"0xab", "0xcd"}
+    assert refusal(world) == {"dataset.serviceId": "order_invalid"}
+
+
+# A quote
+
+
+def test_a_quote_asks_for_no_orders_and_no_credentials(world):
+    allowed = [{"type": "address", "values": [STRANGER]}]
+    document = world.dataset(publisherTrustedAlgorithms="*")
+    world.write({**document, "credentials": {"allow": allowed}})
+    request = world.start(world.asset(order=""), algorithm=world.published(order=""))
+    assert world.admission().quote(request).orders == ()
+
+
+def test_a_quote_is_refused_as_the_start_would_be(world):
+    for request in (
+        world.start(algorithm=world.raw()),
+        world.start(world.asset(service="other")),
+        world.start(environment="moon"),
+    ):
+        with pytest.raises(Refused) as quoted:
+            world.admission().quote(request)
+        with pytest.raises(Refused) as started:
+            world.admit(request)
+        assert quoted.value.reason == started.value.reason
+
+
+# Documents of plug-ins
+
+
+class Library:
+    def __init__(self, document):
+        self.document = document
+
+    @hookimpl(tryfirst=True)
+    def resolve_did(self, did):
+        return self.document
+
+
+def test_a_plugin_may_have_the_document(world):
+    other = "did:op:" + "d" * 64
+    world.plugins.register(Library({**world.dataset(), "id": other}))
+    assert world.admission().ddo(other)["id"] == other
+
+
+@pytest.mark.parametrize("change", [{"services": []}, {"id": "did:op:" + "e" * 64}])
+def test_an_unsound_document_of_a_plugin_is_left_out(world, change, caplog):
+    world.plugins.register(Library({**world.dataset(), **change}))
+    assert world.admission().ddo(world.DATA) is None
+    assert "is left out" in caplog.text

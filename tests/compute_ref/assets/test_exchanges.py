@@ -1,0 +1,116 @@
+"""Servers that take their time, or break off."""
+
+import time
+
+import pytest
+
+from compute_ref.assets.web import GuardedClient
+from compute_ref.plugins import FileUnavailable
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+PATIENCE = 20  # seconds; far above the time limit of the fetch, far below that of the server
+
+
+def fetch(url, timeout):
+    """All bytes of `url`, and the time that took."""
+    begun = time.monotonic()
+    try:
+        with GuardedClient(timeout, allow_private=True).open(url).stream as stream:
+            return stream.read()
+    finally:
+        assert time.monotonic() - begun < PATIENCE
+
+
+def trickle(first, piece):
+    """After `first`, sends `piece` ten times a second until the test is over."""
+
+    def act(connection, ended):
+        connection.sendall(first)
+        while not ended.wait(0.1):
+            connection.sendall(piece)
+
+    return act
+
+
+def once(answer):
+    def act(connection, ended):
+        connection.sendall(answer)
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("first", "piece"),
+    [
+        (b"", b""),
+        (HEAD, b""),
+        (b"H", b"T"),
+        (HEAD, b"X: y\r\n"),
+        (HEAD + b"X: ", b"y"),
+        (HEAD + b"Content-Length: 9000\r\n\r\n", b"z"),
+        (HEAD + b"\r\n", b"z"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nz\r\n"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;x=", b"y"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+    ],
+)
+def test_a_server_that_trickles_is_left_when_time_is_up(scripted, first, piece):
+    with pytest.raises(FileUnavailable, match="took longer"):
+        fetch(scripted(trickle(first, piece)), 0.6)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        HEAD + b"X: " + b"y" * 70_000 + b"\r\n\r\n",
+        HEAD + b"X: y\r\n" * 200 + b"\r\n",
+        HEAD + b"broken \x00 line\r\nContent-Length: 3\r\n\r\nabc",
+    ],
+)
+def test_an_answer_that_is_none_is_refused(scripted, answer):
+    with pytest.raises(FileUnavailable, match="no sound answer"):
+        fetch(scripted(once(answer)), 10)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 9\r\n\r\nhalf",
+        b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n9\r\nhalf",
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhalf",
+    ],
+)
+def test_half_of_the_data_is_not_taken_for_all_of_it(scripted, body):
+    with pytest.raises(FileUnavailable, match="broke off"):
+        fetch(scripted(once(HEAD + body)), 10)
+
+
+def test_data_of_several_parts_is_data_like_any_other(scripted):
+    kind = b"Content-Type: multipart/mixed; boundary=x\r\n"
+    assert fetch(scripted(once(HEAD + kind + b"Content-Length: 2\r\n\r\nab")), 10) == b"ab"
+
+
+def test_nothing_is_all_there_is_of_an_empty_file(scripted):
+    assert fetch(scripted(once(HEAD + b"Content-Length: 0\r\n\r\n")), 10) == b""
+
+
+def test_a_server_that_is_not_there_is_told_so():
+    with pytest.raises(FileUnavailable, match="cannot be reached"):
+        fetch("http://127.0.0.1:9/", 10)
+
+
+def test_no_time_at_all_is_too_little(scripted):
+    with pytest.raises(FileUnavailable, match="took longer"):
+        fetch(scripted(once(HEAD)), 0)
+
+
+def test_a_stream_can_be_left_half_read(serve):
+    server = serve()
+    opened = GuardedClient(10, allow_private=True).open(server.page("/x", b"y" * 10**6))
+    assert opened.stream.read(3) == b"yyy"
+    opened.stream.close()
+    opened.stream.close()
+    assert opened.stream.closed
