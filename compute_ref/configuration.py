@@ -1,24 +1,35 @@
-"""Reads the settings: defaults, then the TOML file, then COMPUTE_REF_* variables, then flags."""
+"""Reads the settings: defaults, then the TOML file, then COMPUTE_REF_* variables, then flags.
+
+Whatever cannot be used stops the start with one line that names the place (file, variable or
+flag), the key, and the mend. What values may be is in ``ranges.py``.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
 
-from compute_ref.identity.addresses import checksum_address
+from compute_ref.ranges import complaints
 from compute_ref.settings import Environment, Settings
 
 PREFIX: Final = "COMPUTE_REF_"
+CLIENTS: Final = (PREFIX + "PRIVATE_KEY",)  # read by the client, none of the server's business
 OPEN: Final = ("backends", "plugins")  # tables whose keys belong to plug-ins
-DEFAULT_ENVIRONMENTS: Final = [{"id": "local", "backend": "local"}]
-NOT_NEGATIVE: Final = (int, float)
+FLAGS: Final = {
+    "server.host": "--host",
+    "server.port": "--port",
+    "server.data_dir": "--data-dir",
+    "catalogue.path": "--catalogue",
+}
+SECTIONS: Final[Mapping[str, Any]] = get_type_hints(Settings)
+KINDS: Final = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
 class ConfigurationError(Exception):
@@ -27,14 +38,18 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a value comes from, for error texts; relative paths are relative to `folder`."""
+    """Where a value comes from; relative paths are relative to `folder`.
+
+    Values of a `textual` source are written as text, whatever their type.
+    """
 
     name: str
     folder: Path
+    textual: bool = False
 
     def error(self, key: str, mend: str) -> ConfigurationError:
         """The error of a key."""
-        return ConfigurationError(f"{self.name}: {key}: {mend}")
+        return ConfigurationError(" ".join(f"{self.name}: {key}: {mend}".split()))
 
 
 def load(
@@ -42,11 +57,20 @@ def load(
     variables: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """The settings, or ConfigurationError. `flags` are by dotted key, None for not given."""
-    layers = [*_from_file(file), *_from_variables(os.environ if variables is None else variables)]
-    given = {key: value for key, value in (flags or {}).items() if value is not None}
-    layers.append((Source("command line", Path.cwd()), _nested(given)))
-    return _settings(layers)
+    """The settings, or ConfigurationError.
+
+    `flags` are by dotted key, None for not given; `variables` are those of the process unless
+    they are given. With none of the three there is one environment, "local", on that backend.
+    """
+    given = Given()
+    if file is not None:
+        given.take(Source(str(file), file.absolute().parent), _toml(file))
+    for name, key, text in _variables(os.environ if variables is None else variables):
+        given.take(Source(name, Path.cwd(), textual=True), _nested(key, text))
+    for key, value in (flags or {}).items():
+        if value is not None:
+            given.take(Source(FLAGS.get(key, key), Path.cwd()), _nested(key, value))
+    return given.settings()
 
 
 def environment_variable(key: str) -> str:
@@ -54,105 +78,113 @@ def environment_variable(key: str) -> str:
     return PREFIX + key.replace(".", "_").upper()
 
 
-Layer = tuple[Source, dict[str, Any]]
+def known_keys() -> list[str]:
+    """Every dotted key but those inside of environments and of plug-ins' own tables."""
+    keys = ["environments", *OPEN]
+    for name, shape in SECTIONS.items():
+        if is_dataclass(shape):
+            keys += [f"{name}.{key.name}" for key in fields(shape)]
+    return keys
 
 
-def _from_file(file: Path | None) -> Iterator[Layer]:
-    if file is None:
-        return
-    source = Source(str(file), file.absolute().parent)
+@dataclass
+class Given:
+    """What the sources say, the later over the earlier, and who said what."""
+
+    values: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {name: {} for name in SECTIONS}
+    )
+    environments: tuple[Environment, ...] = (Environment("local", "local"),)
+    sources: dict[str, Source] = field(default_factory=dict)
+
+    def take(self, source: Source, tables: Mapping[str, Any]) -> None:
+        """Add what `source` says, or ConfigurationError."""
+        for name, content in tables.items():
+            if name not in SECTIONS:
+                raise source.error(name, "no such table; " + _nearest(name, SECTIONS))
+            self.sources[name] = source
+            if name == "environments":
+                self.environments = _environments(source, content)
+            elif name in OPEN:
+                _merge(self.values[name], _open_tables(source, name, content))
+            else:
+                found = _section(source, name, SECTIONS[name], content)
+                self.sources |= {f"{name}.{key}": source for key in found}
+                self.values[name] |= found
+
+    def settings(self) -> Settings:
+        """Everything together, checked, or ConfigurationError."""
+        made: dict[str, Any] = {
+            name: shape(**self.values[name])
+            for name, shape in SECTIONS.items()
+            if isinstance(shape, type) and is_dataclass(shape)
+        }
+        made |= {name: self.values[name] for name in OPEN}
+        settings = Settings(self.environments, **made)
+        for key, mend in complaints(settings):
+            raise self._source(key).error(key, mend)
+        return settings
+
+    def _source(self, key: str) -> Source:
+        table = key.partition(".")[0].partition("[")[0]
+        default = Source("default", Path.cwd())
+        return self.sources.get(key) or self.sources.get(table) or default
+
+
+def _toml(file: Path) -> dict[str, Any]:
     try:
-        yield source, tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as failed:
-        raise ConfigurationError(f"{file}: cannot be read ({failed.strerror})") from failed
-    except ValueError as broken:
+        mend = "name another file, or write one with: compute-ref init DIR"
+        raise ConfigurationError(f"{file}: cannot be read ({failed.strerror}); {mend}") from failed
+    except (ValueError, RecursionError) as broken:
         raise ConfigurationError(f"{file}: is not valid TOML: {broken}") from broken
 
 
-def _from_variables(variables: Mapping[str, str]) -> Iterator[Layer]:
+def _variables(variables: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Name, dotted key and text of each variable that is the server's."""
     known = {environment_variable(key): key for key in known_keys()}
-    for name, text in variables.items():
-        if not name.startswith(PREFIX) or name == PREFIX + "PRIVATE_KEY":
-            continue
-        source = Source(name, Path.cwd())
+    for name in sorted(name for name in variables if name.startswith(PREFIX)):
         key = known.get(name) or _open_key(name)
-        if key is None:
-            raise source.error("unknown variable", _nearest(name, known))
-        yield source, _nested({key: _parsed(text)})
-
-
-def known_keys() -> list[str]:
-    """Every dotted key but those inside of environments and of plug-ins' own tables."""
-    hints = get_type_hints(Settings)
-    keys = ["environments", *OPEN]
-    for section in fields(Settings):
-        if is_dataclass(hints[section.name]):
-            keys += [f"{section.name}.{key.name}" for key in fields(hints[section.name])]
-    return keys
+        if key is not None:
+            yield name, key, variables[name]
+        elif name not in CLIENTS:
+            raise ConfigurationError(f"{name}: no such variable; {_nearest(name, known)}")
 
 
 def _open_key(name: str) -> str | None:
     for table in OPEN:
-        start = f"{PREFIX}{table.upper()}_"
+        start = environment_variable(table) + "_"
         owner, _, key = name.removeprefix(start).lower().partition("_")
-        if name.startswith(start) and key:
+        if name.startswith(start) and owner and key:
             return f"{table}.{owner}.{key}"
     return None
 
 
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    for name in reversed(key.split(".")):
+        value = {name: value}
+    return dict(value)
 
 
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in flat.items():
-        *tables, last = key.split(".")
-        place = found
-        for table in tables:
-            place = place.setdefault(table, {})
-        place[last] = value
-    return found
+def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for name, table in more.items():
+        into[name] = {**into.get(name, {}), **table}
 
 
-def _settings(layers: list[Layer]) -> Settings:
-    hints: dict[str, Any] = get_type_hints(Settings)
-    sections: dict[str, dict[str, Any]] = {field.name: {} for field in fields(Settings)}
-    environments: tuple[Environment, ...] | None = None
-    for source, layer in layers:
-        for name, content in layer.items():
-            if name not in sections:
-                raise source.error(name, "no such table; " + _nearest(name, sections))
-            if name == "environments":
-                environments = _environments(source, content)
-            elif name in OPEN:
-                _merge_open(source, name, content, sections[name])
-            else:
-                sections[name] |= _section(source, name, hints[name], content)
-    if environments is None:
-        environments = _environments(Source("default", Path.cwd()), DEFAULT_ENVIRONMENTS)
-    made: dict[str, Any] = {
-        name: hints[name](**values)
-        for name, values in sections.items()
-        if is_dataclass(hints[name])
-    }
-    made |= {name: sections[name] for name in OPEN}
-    settings = Settings(environments, **made)
-    _check(layers[-1][0] if len(layers) == 1 else layers[0][0], settings)
-    return settings
-
-
-def _merge_open(source: Source, name: str, content: Any, into: dict[str, Any]) -> None:
-    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
+def _open_tables(source: Source, name: str, content: Any) -> Mapping[str, Mapping[str, Any]]:
+    tables = _parsed(content)
+    if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
         raise source.error(name, f"must be tables, one for each owner: [{name}.NAME]")
-    for owner, table in content.items():
-        into[owner] = {**into.get(owner, {}), **table}
+    if isinstance(content, str) or not source.textual:
+        return tables
+    return {
+        owner: {key: _parsed(value) for key, value in table.items()}
+        for owner, table in tables.items()
+    }
 
 
-def _section(source: Source, name: str, shape: type, content: Any) -> dict[str, Any]:
+def _section(source: Source, name: str, shape: Any, content: Any) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise source.error(name, f"must be a table: [{name}]")
     hints = get_type_hints(shape)
@@ -165,15 +197,17 @@ def _section(source: Source, name: str, shape: type, content: Any) -> dict[str, 
 
 
 def _environments(source: Source, content: Any) -> tuple[Environment, ...]:
-    if not isinstance(content, list) or not content:
+    tables = _parsed(content) if source.textual else content
+    plain = Source(source.name, source.folder)
+    if not isinstance(tables, list) or not tables:
         raise source.error("environments", "must be tables, at least one: [[environments]]")
     found = []
-    for place, table in enumerate(content):
+    for place, table in enumerate(tables):
         name = f"environments[{place}]"
-        values = _section(source, name, Environment, table)
-        for field in fields(Environment):
-            if field.default is MISSING and not values.get(field.name):
-                raise source.error(f"{name}.{field.name}", "is missing; give the environment one")
+        values = _section(plain, name, Environment, table)
+        for key in fields(Environment):
+            if key.default is MISSING and key.name not in values:
+                raise source.error(f"{name}.{key.name}", "is missing; give the environment one")
         found.append(Environment(**values))
     return tuple(found)
 
@@ -181,67 +215,48 @@ def _environments(source: Source, content: Any) -> tuple[Environment, ...]:
 def _typed(source: Source, key: str, shape: Any, value: Any) -> Any:
     """`value` as `shape` wants it, or the error that says what it must be."""
     if get_origin(shape) is tuple:
-        inner = get_args(shape)[0]
-        entries = value if isinstance(value, list) else str(value).split(",")
-        return tuple(_typed(source, key, inner, _loose(inner, entry)) for entry in entries)
-    if shape is Path or Path in get_args(shape):
-        if not isinstance(value, str) or not value:
-            raise source.error(key, "must be a path")
-        return source.folder / Path(value).expanduser()
-    if shape is float and isinstance(value, int) and not isinstance(value, bool):
+        (inner, _) = get_args(shape)
+        return tuple(_typed(source, key, inner, entry) for entry in _entries(source, key, value))
+    if shape is Path or NoneType in get_args(shape):
+        return _path(source, key, value)
+    if source.textual and shape is not str:
+        value = _parsed(value)
+    if shape is float and type(value) is int and abs(value) < 2**63:
         value = float(value)
-    if shape is str and isinstance(value, int | float) and source.name.startswith(PREFIX):
-        value = str(value)
     if type(value) is not shape:
-        kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-        raise source.error(key, f"must be {kinds[shape]}, not {value!r}")
-    if shape in NOT_NEGATIVE and value < 0:
-        raise source.error(key, f"must not be negative, but is {value}")
+        raise source.error(key, f"must be {KINDS[shape]}, but is {value!r}")
     return value
 
 
-def _loose(shape: Any, entry: Any) -> Any:
-    text = entry.strip() if isinstance(entry, str) else entry
-    return int(text) if shape is int and isinstance(text, str) and text.isdigit() else text
+def _entries(source: Source, key: str, value: Any) -> Iterable[Any]:
+    if source.textual:
+        parsed = _parsed(value)
+        texts = parsed if isinstance(parsed, list) else str(value).split(",")
+        return [str(entry).strip() for entry in texts if str(entry).strip()]
+    if not isinstance(value, list):
+        raise source.error(key, f"must be a list, but is {value!r}")
+    return value
 
 
-def _nearest(name: str, known: Any) -> str:
-    close = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else "there are: " + ", ".join(sorted(known))
-
-
-def _check(source: Source, settings: Settings) -> None:
-    """What no single type can tell."""
-    server, ids = settings.server, [one.id for one in settings.environments]
-    for key, holds, mend in (
-        ("server.port", server.port < 65536, "must be below 65536; 0 picks a free one"),
-        ("server.threads", server.threads >= 2, "must be at least 2"),
-        ("server.public_url", _is_url(server.public_url), "must be a http or https URL, or empty"),
-        ("deadlines.stop_grace", settings.deadlines.stop_grace <= 20, "must be at most 20 seconds"),
-        ("chains.ids", len(settings.chains.ids) > 0, "must name at least one chain"),
-        ("environments", len(set(ids)) == len(ids), "must have different ids"),
-        ("catalogue.path", _is_folder(settings.catalogue.path), "must be a folder; make it first"),
-        (
-            "environments.consumerAddress",
-            all(_is_address(one.consumerAddress) for one in settings.environments),
-            "must be an Ethereum address, or empty for the provider's own",
-        ),
-    ):
-        if not holds:
-            raise source.error(key, mend)
-
-
-def _is_url(text: str) -> bool:
-    parts = urlsplit(text)
-    return not text or (parts.scheme in ("http", "https") and bool(parts.hostname))
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() or path == Path("assets")
-
-
-def _is_address(text: str) -> bool:
+def _path(source: Source, key: str, value: Any) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise source.error(key, f"must be a path, but is {value!r}")
     try:
-        return not text or bool(checksum_address(text))
-    except ValueError:
-        return False
+        return source.folder / Path(value).expanduser()
+    except RuntimeError as unknown:  # ~name of a user who is not there
+        raise source.error(key, f"{value!r} names an unknown user's home") from unknown
+
+
+def _parsed(text: Any) -> Any:
+    """JSON, or the text itself where it is none."""
+    try:
+        return json.loads(text) if isinstance(text, str) else text
+    except (ValueError, RecursionError):
+        return text
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    by_case = [one for one in known if one.lower() == name.lower()]
+    best = [*by_case, *close]
+    return f"did you mean {best[0]}?" if best else "there are: " + ", ".join(sorted(known))
