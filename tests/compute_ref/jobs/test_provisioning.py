@@ -1,0 +1,336 @@
+"""What stands in a run's folders before its algorithm starts, and why it may not start."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import stat
+import threading
+from dataclasses import replace
+
+import pluggy
+import pytest
+
+from compute_ref.assets.catalogue import Catalogue
+from compute_ref.assets.fetching import Fetcher
+from compute_ref.assets.plan import RAW, Algorithm, Dataset, Plan
+from compute_ref.jobs import copies
+from compute_ref.jobs.provisioning import AlgorithmFailed, Cancelled, DataFailed, Provisioner
+from compute_ref.jobs.workspace import Workspaces
+from compute_ref.plugins import FileUnavailable, OpenFile, hookimpl, hookspecs
+
+DATA, ALGO = "did:op:" + "a" * 64, "did:op:" + "c" * 64
+HERE = "http://here"
+CSV = b"1\n2\n3\n" * 1000
+
+
+def file(path):
+    return {"type": "file", "path": path}
+
+
+def ddo(did, *files):
+    return {"id": did, "services": [{"id": "use", "type": "compute", "files": list(files)}]}
+
+
+def dataset(*files, userdata=None):
+    return Dataset(DATA, "use", ddo(DATA, *files), files, userdata)
+
+
+def raw(code="print(1)", **changes):
+    return replace(Algorithm(RAW, "", None, (), code, "sh $ALGO", "", "", ""), **changes)
+
+
+def published(*files, **changes):
+    found = Algorithm(ALGO, "use", ddo(ALGO, *files), files, "", "sh $ALGO", "", "", "")
+    return replace(found, **changes)
+
+
+class Streams:
+    """A plug-in for files that are no files on this disk; `act` opens one."""
+
+    def __init__(self):
+        self.userdata = []
+        self.act = lambda: io.BytesIO(b"stream")
+
+    @hookimpl
+    def open_file(self, file, web, userdata):
+        if file["type"] != "stream":
+            return None
+        self.userdata.append(userdata)
+        return OpenFile(self.act())
+
+
+class Place:
+    """A catalogue, a workspace, and a provisioner between them."""
+
+    def __init__(self, folder):
+        self.catalogue = folder / "catalogue"
+        self.catalogue.mkdir()
+        (self.catalogue / "numbers.csv").write_bytes(CSV)
+        (self.catalogue / "more.csv").write_bytes(b"4\n")
+        (self.catalogue / "mean.py").write_bytes(b"print(2)\n")
+        (self.catalogue / "helper.py").write_bytes(b"x = 1\n")
+        plugins = pluggy.PluginManager("compute_ref")
+        plugins.add_hookspecs(hookspecs)
+        plugins.register(Catalogue(self.catalogue))
+        self.streams = Streams()
+        plugins.register(self.streams)
+        self.hooks = plugins.hook
+        self.workspaces = Workspaces(folder / "data", sync=False)
+        self.cancel, self.lines = threading.Event(), []
+
+    def provision(self, *datasets, algorithm=None, most_bytes=10**7):
+        plan = Plan("local", datasets, algorithm or raw(), (), False, None, {})
+        folders = self.workspaces.fresh("job-a", 1)
+        fetcher = Fetcher(self.hooks, None, most_bytes)
+        Provisioner(fetcher, HERE)(plan, folders, self.cancel, self.lines.append)
+        return folders
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_files_of_a_dataset_are_named_by_their_index(place):
+    folders = place.provision(dataset(file("numbers.csv"), file("more.csv")))
+    inputs = folders.inputs / ("a" * 64)
+    assert sorted(path.name for path in inputs.iterdir()) == ["0", "1"]
+    assert (inputs / "0").read_bytes() == CSV
+    assert (inputs / "1").read_bytes() == b"4\n"
+
+
+def test_an_input_is_a_copy_and_no_hard_link(place):
+    folders = place.provision(dataset(file("numbers.csv")))
+    copied = folders.inputs / ("a" * 64) / "0"
+    assert copied.stat().st_nlink == 1
+    assert copied.stat().st_ino != (place.catalogue / "numbers.csv").stat().st_ino
+
+
+def test_everything_can_be_read_by_the_runs_own_user_whatever_the_umask(place):
+    before = os.umask(0o077)
+    try:
+        folders = place.provision(
+            dataset(file("numbers.csv")), algorithm=published(file("mean.py"))
+        )
+    finally:
+        os.umask(before)
+    assert mode(folders.inputs / ("a" * 64)) == 0o755
+    assert mode(folders.inputs / ("a" * 64) / "0") == 0o644
+    assert mode(folders.inputs / "algoCustomData.json") == 0o644
+    assert mode(folders.ddos / ("a" * 64)) == 0o644
+    assert mode(folders.transformations / "algorithm") == 0o755
+
+
+def test_custom_data_is_always_there(place):
+    folders = place.provision(dataset(file("numbers.csv")))
+    assert (folders.inputs / "algoCustomData.json").read_text() == "null"
+    folders = place.provision(
+        dataset(file("numbers.csv")), algorithm=raw(custom_data={"k": "ü\ud800"})
+    )
+    written = (folders.inputs / "algoCustomData.json").read_bytes()
+    assert json.loads(written) == {"k": "ü\ud800"}
+
+
+def test_raw_code_is_written_as_it_was_sent(place):
+    code = "#!/bin/sh\r\necho 'ü'\0\n"
+    folders = place.provision(dataset(file("numbers.csv")), algorithm=raw(code))
+    assert (folders.transformations / "algorithm").read_bytes() == code.encode()
+    assert mode(folders.transformations / "algorithm") == 0o755
+    assert [path.name for path in folders.ddos.iterdir()] == ["a" * 64]
+
+
+def test_further_files_of_an_algorithm_lie_beside_it(place):
+    algorithm = published(file("mean.py"), file("helper.py"))
+    folders = place.provision(dataset(file("numbers.csv")), algorithm=algorithm)
+    assert (folders.transformations / "algorithm").read_bytes() == b"print(2)\n"
+    assert (folders.transformations / "1").read_bytes() == b"x = 1\n"
+
+
+def test_an_algorithm_sees_documents_without_url_header_or_path(place):
+    hidden = {"type": "url", "url": "https://data.example/x", "headers": {"Key": "hush"}}
+    listed = dataset(file("numbers.csv"))
+    listed = replace(listed, ddo=ddo(DATA, hidden, file("numbers.csv")))
+    folders = place.provision(listed, algorithm=published(file("mean.py")))
+    for did in ("a" * 64, "c" * 64):
+        text = (folders.ddos / did).read_text()
+        for secret in ("data.example", "hush", "Key", "numbers.csv", "mean.py"):
+            assert secret not in text
+        (service,) = json.loads(text)["services"]
+        assert (service["files"], service["serviceEndpoint"]) == ("", HERE)
+
+
+def test_one_asset_may_be_dataset_and_algorithm(place):
+    both = Dataset(ALGO, "use", ddo(ALGO, file("mean.py")), (file("mean.py"),))
+    folders = place.provision(both, algorithm=published(file("mean.py")))
+    assert json.loads((folders.ddos / ("c" * 64)).read_text())["id"] == ALGO
+
+
+def test_it_can_be_done_again_in_folders_made_anew(place):
+    for _ in range(2):
+        folders = place.provision(
+            dataset(file("numbers.csv")), algorithm=published(file("mean.py"))
+        )
+    assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV
+
+
+def test_the_log_tells_what_was_fetched_without_naming_files(place):
+    place.provision(dataset(file("numbers.csv"), file("more.csv")))
+    assert place.lines == [f"Fetched 2 file(s) of {DATA}.", "The algorithm is in place."]
+
+
+# Files that cannot be had
+
+
+@pytest.mark.parametrize("path", ["nothing.csv", "../data", "/etc/hostname", ""])
+def test_a_missing_input_is_a_failure_of_the_data(place, path):
+    with pytest.raises(DataFailed) as failed:
+        place.provision(dataset(file("numbers.csv"), file(path)))
+    assert "/" not in str(failed.value)
+
+
+def test_a_missing_algorithm_file_is_a_failure_of_the_algorithm(place):
+    with pytest.raises(AlgorithmFailed):
+        place.provision(dataset(file("numbers.csv")), algorithm=published(file("nothing.py")))
+
+
+def test_missing_data_is_told_before_a_missing_algorithm(place):
+    with pytest.raises(DataFailed):
+        place.provision(dataset(file("nothing")), algorithm=published(file("nothing.py")))
+
+
+@pytest.mark.parametrize(("most", "fine"), [(len(CSV) - 1, False), (len(CSV), True)])
+def test_a_file_over_the_limit_is_a_failure(place, most, fine):
+    if fine:
+        assert place.provision(dataset(file("numbers.csv")), most_bytes=most)
+    else:
+        with pytest.raises(DataFailed, match="larger than this server fetches"):
+            place.provision(dataset(file("numbers.csv")), most_bytes=most)
+
+
+def test_a_file_that_grows_over_the_limit_while_it_is_copied_is_a_failure(place):
+    """The size is looked at when the file is opened; here it is no longer true."""
+
+    def grown():
+        stream = (place.catalogue / "more.csv").open("rb")
+        (place.catalogue / "more.csv").write_bytes(CSV)
+        return stream
+
+    place.streams.act = grown
+    with pytest.raises(DataFailed, match="larger than this server fetches"):
+        place.provision(dataset({"type": "stream"}), most_bytes=100)
+
+
+def test_a_stream_over_the_limit_is_a_failure(place):
+    place.streams.act = lambda: io.BytesIO(b"x" * 101)
+    with pytest.raises(DataFailed, match="larger than this server fetches"):
+        place.provision(dataset({"type": "stream"}), most_bytes=100)
+
+
+def test_what_an_operating_system_says_of_a_path_stays_here(place):
+    def broken():
+        raise OSError(5, "Input/output error", "/srv/secret/place")
+
+    place.streams.act = broken
+    with pytest.raises(DataFailed) as failed:
+        place.provision(dataset({"type": "stream"}))
+    assert "secret" not in str(failed.value)
+
+
+def test_a_plugin_is_told_the_userdata_of_its_dataset(place):
+    place.provision(dataset({"type": "stream"}, userdata={"year": 2007}))
+    assert place.streams.userdata == [{"year": 2007}]
+
+
+# What was checked is what runs
+
+
+def checksum(*texts):
+    return "".join(hashlib.sha256(text).hexdigest() for text in texts)
+
+
+def test_an_algorithm_with_the_demanded_files_is_put_in_place(place):
+    demanded = checksum(b"print(2)\n", b"x = 1\n")
+    algorithm = published(file("mean.py"), file("helper.py"), files_checksum=demanded)
+    assert place.provision(dataset(file("numbers.csv")), algorithm=algorithm)
+
+
+@pytest.mark.parametrize("changed", ["mean.py", "helper.py"])
+def test_a_file_that_changed_since_it_was_checked_does_not_run(place, changed):
+    demanded = checksum(b"print(2)\n", b"x = 1\n")
+    (place.catalogue / changed).write_bytes(b"print(open('/etc/passwd'))\n")
+    algorithm = published(file("mean.py"), file("helper.py"), files_checksum=demanded)
+    with pytest.raises(AlgorithmFailed, match="changed after the job was accepted"):
+        place.provision(dataset(file("numbers.csv")), algorithm=algorithm)
+
+
+# Streams and copies
+
+
+def test_a_stream_on_top_of_a_file_is_read_and_not_copied(place):
+    """A GzipFile has the descriptor of the compressed file."""
+    packed = place.catalogue / "numbers.gz"
+    packed.write_bytes(gzip.compress(CSV))
+    place.streams.act = lambda: gzip.open(packed)  # noqa: SIM115 - the provisioner closes it
+    folders = place.provision(dataset({"type": "stream"}))
+    assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV
+
+
+def test_an_open_file_of_a_plugin_is_copied_from_its_start(place):
+    def peeked():
+        stream = (place.catalogue / "numbers.csv").open("rb")
+        stream.peek(1)
+        return stream
+
+    place.streams.act = peeked
+    folders = place.provision(dataset({"type": "stream"}))
+    assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV
+
+
+def test_a_stream_that_was_read_from_is_taken_from_there(place):
+    def begun():
+        stream = (place.catalogue / "numbers.csv").open("rb")
+        stream.read(2)
+        return stream
+
+    place.streams.act = begun
+    folders = place.provision(dataset({"type": "stream"}))
+    assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV[2:]
+
+
+def test_an_ordinary_file_is_copied_by_the_kernel(place, monkeypatch):
+    monkeypatch.setattr(copies, "_by_hand", None)
+    folders = place.provision(dataset(file("numbers.csv")))
+    assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV
+
+
+def test_a_cancelled_fetch_ends_between_two_pieces(place):
+    class Endless(io.RawIOBase):
+        def read(self, size=-1):
+            place.cancel.set()
+            return b"x" * 10
+
+    place.streams.act = Endless
+    with pytest.raises(Cancelled):
+        place.provision(dataset({"type": "stream"}))
+
+
+def test_nothing_more_is_opened_once_it_is_cancelled(place):
+    place.cancel.set()
+    with pytest.raises(Cancelled):
+        place.provision(dataset({"type": "stream"}))
+    assert place.streams.userdata == []
+
+
+def test_a_plugins_own_refusal_reaches_the_consumer(place):
+    def refused():
+        raise FileUnavailable("The archive is closed on Sundays.")
+
+    place.streams.act = refused
+    with pytest.raises(DataFailed, match="closed on Sundays"):
+        place.provision(dataset({"type": "stream"}))
