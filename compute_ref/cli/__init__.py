@@ -4,6 +4,7 @@ import click
 
 from compute_ref.cli.account import account
 from compute_ref.cli.demo import demo
+from compute_ref.cli.init import init
 from compute_ref.cli.job import job
 from compute_ref.cli.serve import serve
 
@@ -17,4 +18,5 @@ def main() -> None:
 main.add_command(serve)
 main.add_command(account)
 main.add_command(demo)
+main.add_command(init)
 main.add_command(job)

@@ -96,19 +96,26 @@ def _summary(summary: dict[str, Any], console: Console) -> None:
 
 def _stay(url: str, key: Path, job_id: str, console: Console) -> None:
     """Keep serving until Ctrl-C, with commands that work in another terminal."""
-    mine = f"--url {url} --key-file {key}"
-    own = f"compute-ref job start {DATASET} {mine} --wait"
+    mine, command = f"--url {url} --key-file {key.absolute()}", f"{_own_name()} job"
+    start = f"{command} start {DATASET} {mine} --wait"
+    code = f"--code {key.with_name('own.py').absolute()}"
     tries = {
-        "Ask for the job again": f"compute-ref job status {job_id} {mine}",
-        "Fetch its results": f"compute-ref job get {job_id} --to fetched {mine}",
-        "Run it again": f"{own} --algorithm {ALGORITHM}",
-        "Run code of your own": f"{own} --service {OPEN_SERVICE} --code FILE.py",
-        "See that the publisher decides": f"{own} --service {TRUSTED_SERVICE} --code FILE.py",
+        "Ask for the job again": f"{command} status {job_id} {mine}",
+        "Fetch its results": f"{command} get {job_id} --to fetched {mine}",
+        "Run it again": f"{start} --algorithm {ALGORITHM}",
+        "Run code of your own": f"{start} --service {OPEN_SERVICE} {code}",
+        "See the publisher refuse it": f"{start} --service {TRUSTED_SERVICE} {code}",
         "Read the API": f"{url}/spec",
     }
     console.print("\n[bold]To try next[/], in another terminal:")
-    for title, command in tries.items():
+    for title, line in tries.items():
         console.print(f"\n  [dim]{title}[/]")
-        console.print(f"  {command}", soft_wrap=True, highlight=False)
+        console.print(f"  {line}", soft_wrap=True, highlight=False)
     console.print("\nCtrl-C stops the server.")
     signal.pause()
+
+
+def _own_name() -> str:
+    """This command as the user called it."""
+    own = Path(sys.argv[0])
+    return f"{sys.executable} -m compute_ref" if own.name == "__main__.py" else str(own)

@@ -19,3 +19,18 @@ def copy_catalogue(to: Path) -> None:
     for asset in files(__name__).joinpath("assets").iterdir():
         if asset.is_file():
             (to / asset.name).write_bytes(asset.read_bytes())
+
+
+def copy_configuration(to: Path) -> None:
+    """Write the commented configuration as the new file `to`; FileExistsError where it is."""
+    _copy("compute-ref.toml", to)
+
+
+def copy_own_code(to: Path) -> None:
+    """Write a small algorithm to play with as the new file `to`."""
+    _copy("own.py.txt", to)
+
+
+def _copy(name: str, to: Path) -> None:
+    with to.open("xb") as file:
+        file.write(files(__name__).joinpath(name).read_bytes())

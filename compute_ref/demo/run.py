@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from compute_ref.demo import copy_catalogue
+from compute_ref.demo import copy_catalogue, copy_own_code
 from compute_ref.identity.keys import Account, write_key
 
 GREETING: Final = "Serving on "
@@ -28,6 +28,8 @@ def prepare(folder: Path) -> tuple[Path, Account]:
     """
     if not (folder / "assets").exists():
         copy_catalogue(folder / "assets")
+    if not (folder / "own.py").exists():
+        copy_own_code(folder / "own.py")
     key = folder / "account.key"
     if not key.exists():
         write_key(key, Account.create())
