@@ -1,0 +1,98 @@
+"""Over a real connection: what only a real server shows."""
+
+import http.client
+import json
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from compute_ref.identity.keys import Account
+from compute_ref.testing.consumers import Consumer
+from compute_ref.testing.kit import DATASET
+
+COMPUTE = "/api/services/compute"
+RESULT = "/api/services/computeResult"
+
+
+@pytest.fixture
+def connection(compute_server):
+    place = urlsplit(compute_server)
+    made = http.client.HTTPConnection(place.hostname, place.port, timeout=30)
+    yield made
+    made.close()
+
+
+def call(connection, method, path, body=None, headers=None):
+    told = {"Content-Type": "application/json"} if body is not None else {}
+    connection.request(method, path, body, {**told, **(headers or {})})
+    answer = connection.getresponse()
+    return answer, answer.read()
+
+
+@pytest.fixture
+def consumer():
+    return Consumer(None, DATASET, Account.create())
+
+
+@pytest.fixture
+def finished(connection, consumer):
+    order = consumer.order("instant: write long.txt " + "0123456789 " * 9_000)
+    _, body = call(connection, "POST", COMPUTE, json.dumps(order))
+    job_id = json.loads(body)[0]["jobId"]
+    while not job_of(connection, job_id)["dateFinished"]:
+        pass
+    return job_id
+
+
+def job_of(connection, job_id):
+    _, body = call(connection, "GET", f"{COMPUTE}?jobId={job_id}")
+    return json.loads(body)[0]
+
+
+def download(connection, consumer, job_id, method="GET", **headers):
+    query = {**consumer.signed(job_id, "0"), "jobId": job_id, "index": "0"}
+    return call(connection, method, f"{RESULT}?{urlencode(query)}", headers=headers)
+
+
+def test_whole_parts_and_none_leave_one_connection_in_step(connection, consumer, finished):
+    whole, body = download(connection, consumer, finished)
+    assert (whole.status, len(body)) == (200, int(whole.headers["Content-Length"]))
+    part, middle = download(connection, consumer, finished, Range="bytes=70000-90000")
+    assert (part.status, middle) == (206, body[70_000:90_001])
+    head, nothing = download(connection, consumer, finished, "HEAD")
+    assert (head.headers["Content-Length"], nothing) == (str(len(body)), b"")
+    same = {"If-None-Match": whole.headers["ETag"]}
+    known, nothing = download(connection, consumer, finished, **same)
+    assert (known.status, nothing) == (304, b"")
+    beyond, _ = download(connection, consumer, finished, Range="bytes=999999-")
+    assert beyond.status == 416
+    again, end = download(connection, consumer, finished, Range="bytes=-5")
+    assert (again.status, end) == (206, body[-5:])
+
+
+def test_oversize_and_broken_bodies_are_answered_in_shape(connection):
+    answer, body = call(connection, "POST", COMPUTE, b'{"a":"' + b"x" * 2**21 + b'"}')
+    assert (answer.status, set(json.loads(body))) == (413, {"error"})
+    connection.close()
+    answer, body = call(connection, "POST", COMPUTE, b"[" * 100_000)
+    assert (answer.status, set(json.loads(body)["errors"])) == (400, {"body"})
+
+
+def test_a_body_in_chunks_is_read(connection):
+    connection.request(
+        "POST",
+        COMPUTE,
+        iter([b"{", b"}"]),
+        {"Content-Type": "application/json"},
+        encode_chunked=True,
+    )
+    answer = connection.getresponse()
+    assert "consumerAddress" in json.loads(answer.read())["errors"]
+
+
+def test_forwarded_headers_of_a_stranger_are_ignored(connection, consumer, finished):
+    query = urlencode({**consumer.signed(finished), "jobId": finished})
+    forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
+    _, body = call(connection, "GET", f"{COMPUTE}?{query}", headers=forged)
+    (job,) = json.loads(body)
+    assert all(url.startswith("http://127.0.0.1:") for url in job["resultsUrls"])
