@@ -73,7 +73,8 @@ def print_job(console: Console, job: Status) -> None:
 def print_jobs(console: Console, jobs: Iterable[Status]) -> None:
     """One row for each job."""
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("Job", "Created", "Status", "Ended"):
+    table.add_column("Job", no_wrap=True, min_width=32)
+    for name in ("Created", "Status", "Ended"):
         table.add_column(name, overflow="fold")
     for job in jobs:
         status = f"{job.get('status')} {job.get('statusText')}"
