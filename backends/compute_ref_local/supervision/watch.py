@@ -41,6 +41,7 @@ class Supervision:
         self.forced = False
         self.main = 0
         self.status: int | None = None
+        self.peak = 0  # bytes of memory of the largest process
         self.output = Output(orders["log"], orders["log_limit"])
         self.told, self.teller = os.pipe2(os.O_CLOEXEC)
 
@@ -99,13 +100,13 @@ class Supervision:
         """Take note of every child that has ended."""
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
             if pid == self.main:
-                self.status = status
+                self.status, self.peak = status, used.ru_maxrss * 1024
 
     def look(self) -> float:
         """End the run where it holds more than it may; returns when to look again."""
@@ -193,9 +194,15 @@ class Supervision:
             self.output.withdraw()
             self.reason, self.message = "backend", UNSTARTED
         elif not self.message:
-            self.look_at_disk([])
+            self.look_at_the_end()
         if self.message:
             self.output.say(self.message)
+
+    def look_at_the_end(self) -> None:
+        """What went too fast to be seen: a full disk, or memory that the kernel refused."""
+        self.look_at_disk([])
+        if self.status and 0 < self.orders["memory"] < self.peak:
+            self.because("oom", OOM)
 
     def ran(self) -> bool:
         """Whether the algorithm itself was reached."""

@@ -67,6 +67,11 @@ def test_memory_that_processes_share_counts_once(place):
     assert place.finish(run) == Exit(0), place.log(run)
 
 
+def test_memory_taken_faster_than_it_is_watched(place):
+    run = place.python("held = []\nwhile True: held.append(b'x' * 5_000_000)", memory=40 * MIB)
+    assert place.finish(run).reason is ExitReason.OOM, place.log(run)
+
+
 def test_one_allocation_of_much_memory_fails(place):
     run = place.python("bytearray(2**40)", memory=100 * MIB)
     assert place.finish(run).code == 1

@@ -171,7 +171,7 @@ def test_compaction_and_checkpoint_change_nothing_that_is_stored(tmp_path: Path)
     store.close()
     for checkpoint in (True, False):
         if not checkpoint:
-            (tmp_path / "store.index").unlink()
+            (tmp_path / "store.index").unlink(missing_ok=True)
         store = opened(tmp_path)
         assert [j.job_id for j in store.find(JobFilter(owner=OWNER))] == [j.job_id for j in before]
         assert store.get("j9").status is Status.RUNNING
@@ -187,7 +187,7 @@ def test_a_file_cut_anywhere_in_its_last_record_loses_only_that_record(
     whole = (tmp_path / "store.journal").stat().st_size
     store.accept(job("b", order="0x2"), plan("0x2"), claim("2"), ROOMY)
     store.close()
-    (tmp_path / "store.index").unlink()
+    (tmp_path / "store.index").unlink(missing_ok=True)
     data = (tmp_path / "store.journal").read_bytes()
     for size in range(whole + 1, len(data), 37):
         caplog.clear()
@@ -197,7 +197,7 @@ def test_a_file_cut_anywhere_in_its_last_record_loses_only_that_record(
         assert store.last_nonce(OWNER) == "1"
         assert "cut off" in caplog.text
         store.close()
-        (tmp_path / "store.index").unlink()
+        (tmp_path / "store.index").unlink(missing_ok=True)
 
 
 def test_damage_before_the_end_is_refused_with_its_place(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_damage_before_the_end_is_refused_with_its_place(tmp_path: Path) -> None
             job(f"j{number}", order=f"0x{number}"), plan(f"0x{number}"), claim(str(number)), ROOMY
         )
     store.close()
-    (tmp_path / "store.index").unlink()
+    (tmp_path / "store.index").unlink(missing_ok=True)
     data = bytearray((tmp_path / "store.journal").read_bytes())
     data[start + 40] ^= 1
     (tmp_path / "store.journal").write_bytes(data)

@@ -1,0 +1,112 @@
+"""Options, what check finds, and what enforced tells."""
+
+import logging
+import shutil
+
+import pytest
+
+from compute_ref.plugins import BackendUnavailable, Limits, Site
+from compute_ref_local import LocalBackend, backends
+from compute_ref_local.options import Options
+
+
+def backend(folder, *, loopback=True, **options):
+    return LocalBackend(Site(options, folder, folder, loopback))
+
+
+def found(**instead):
+    really = shutil.which
+    return lambda name: instead[name] if name in instead else really(name)
+
+
+@pytest.fixture
+def no_bubblewrap(monkeypatch):
+    """A machine on which no bwrap is found."""
+    monkeypatch.setattr(shutil, "which", found(bwrap=None))
+
+
+@pytest.fixture
+def broken_bubblewrap(open_folder, monkeypatch):
+    """A bwrap that is there and cannot make namespaces, as in many containers."""
+    program = open_folder / "bwrap"
+    program.write_text(
+        "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", found(bwrap=str(program)))
+
+
+def test_the_hook_offers_it_as_local():
+    assert backends() == {"local": LocalBackend}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"sandbox": "maybe"}, "sandbox: must be one of auto, require, none"),
+        ({"bind": "/opt"}, "bind: must be a list"),
+        ({"bind": ["opt"]}, "bind: must be a list of absolute paths"),
+        ({"bind": ["/nowhere/at/all"]}, "paths that exist"),
+        ({"uid_base": 0}, "uid_base: must be a number from 1000"),
+        ({"uid_base": True}, "uid_base"),
+        ({"sandboxed": True}, "sandboxed: no such key"),
+    ],
+)
+def test_a_wrong_option_is_named_with_its_mend(tmp_path, table, said):
+    with pytest.raises(ValueError, match=said):
+        backend(tmp_path, **table)
+
+
+def test_options_have_defaults():
+    assert Options.read({}) == Options("auto", (), 64_000)
+
+
+def test_where_bubblewrap_works_it_is_used(tmp_path):
+    assert backend(tmp_path).check().startswith("sandboxed by bubblewrap")
+
+
+def test_probing_leaves_nothing_behind(tmp_path):
+    backend(tmp_path).check()
+    assert list((tmp_path / "local").iterdir()) == []
+
+
+@pytest.mark.parametrize("broken", ["no_bubblewrap", "broken_bubblewrap"])
+def test_without_it_auto_falls_back_on_loopback_with_a_warning(
+    open_folder, caplog, request, broken
+):
+    request.getfixturevalue(broken)
+    with caplog.at_level(logging.WARNING):
+        assert backend(open_folder).check().startswith("no sandbox")
+    assert "WITHOUT a sandbox" in caplog.text
+    assert "bubblewrap" in caplog.text
+
+
+@pytest.mark.parametrize("broken", ["no_bubblewrap", "broken_bubblewrap"])
+@pytest.mark.parametrize("how", [{"loopback": False}, {"sandbox": "require"}])
+def test_without_it_any_other_server_is_refused(open_folder, request, broken, how):
+    request.getfixturevalue(broken)
+    with pytest.raises(BackendUnavailable, match="Install bubblewrap"):
+        backend(open_folder, **how).check()
+
+
+def test_none_is_accepted_anywhere_and_says_so(open_folder):
+    assert backend(open_folder, loopback=False, sandbox="none").check().startswith("no sandbox")
+
+
+def test_bubblewrap_is_found_broken_only_by_running_it(open_folder, broken_bubblewrap):
+    with pytest.raises(BackendUnavailable, match="No permissions to create new namespace"):
+        backend(open_folder, sandbox="require").check()
+
+
+def test_enforced_tells_each_limit_and_isolation(tmp_path):
+    held = backend(tmp_path).enforced(Limits(1, 2**30, 2**30, 2**20, 60, 256))
+    assert set(held) == {
+        *("cpu", "memory", "disk", "processes", "time", "network", "filesystem", "user")
+    }
+    assert all(isinstance(how, str) for how in held.values())
+    assert "250 ms" in held["memory"]
+
+
+def test_enforced_says_no_where_there_is_no_limit(tmp_path):
+    held = backend(tmp_path).enforced(Limits())
+    assert {held[key] for key in ("cpu", "memory", "disk", "processes", "time")} == {"no"}
