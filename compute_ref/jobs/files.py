@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -90,6 +91,52 @@ class MemoryFile:
         """Nothing to let go of."""
 
 
+class Disk:
+    """One folder's files, by name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def open(self, name: str) -> JournalFile:
+        """A file for appending and reading, made if it is not there."""
+        return DiskFile(self._folder / name)
+
+    def read(self, name: str) -> bytes | None:
+        """All of a file; None where there is none."""
+        try:
+            return (self._folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Replace a file, whole or not at all, durable when this returns."""
+        draft = name + ".new"
+        self.remove(draft)
+        file = self.open(draft)
+        try:
+            for piece in pieces:
+                written = 0
+                while written < len(piece):
+                    written += file.append(piece[written:])
+            file.sync()
+        finally:
+            file.close()
+        self.replace(draft, name)
+        self.sync()
+
+    def replace(self, old: str, new: str) -> None:
+        """Rename `old` to `new`, whether or not there is one; durable after `sync`."""
+        (self._folder / old).replace(self._folder / new)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        (self._folder / name).unlink(missing_ok=True)
+
+    def sync(self) -> None:
+        """Make names made, renamed or removed durable."""
+        sync_folder(self._folder)
+
+
 def sync_folder(folder: Path) -> None:
     """Make names made, renamed or removed in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -97,15 +144,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Replace `path` by `data`, whole or not at all, on the disk when this returns."""
-    draft = path.with_name(path.name + ".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    sync_folder(path.parent)

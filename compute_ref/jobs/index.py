@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from compute_ref.jobs.journal import Entry
-from compute_ref.jobs.model import Status
-
-JOB_FIELDS: Final = ("owner", "documentId", "agreementId", "status", "deleting")
+from compute_ref.jobs.model import FINAL, Status
 
 
 class Known(NamedTuple):
-    """What the index knows of one job."""
+    """What the index knows of one job; `created` is in Unix seconds."""
 
     owner: str
     document_id: str
     agreement_id: str
     status: int
     deleting: bool
+    created: float
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Known:
+        """From a job's document."""
+        return cls(
+            sys.intern(document["owner"]),
+            sys.intern(document["documentId"]),
+            document["agreementId"],
+            document["status"],
+            document["deleting"],
+            document["created"],
+        )
+
+    @classmethod
+    def again(cls, fields: Iterable[Any]) -> Known:
+        """From its own fields."""
+        return cls(*fields)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is anything left to do."""
+        return self.deleting or self.status not in FINAL
+
+    @property
+    def queued(self) -> bool:
+        """Whether it waits for a place."""
+        return self.status == Status.WARMING_UP and not self.deleting
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +73,45 @@ class JobFilter:
             and (
                 self.agreement_id is None
                 or self.agreement_id == known.document_id
-                or plain_order(self.agreement_id) == plain_order(known.agreement_id)
+                or order_name(self.agreement_id) == order_name(known.agreement_id)
             )
         )
 
 
-def plain_order(transaction: str) -> str:
-    """An order's text without ``0x`` and case."""
-    return transaction.lower().removeprefix("0x")
+def order_name(transaction: str) -> str:
+    """An order's text in lower case, with ``0x``."""
+    plain = transaction.lower()
+    if not plain.startswith("0x"):
+        return "0x" + plain
+    return transaction if plain == transaction else plain
+
+
+class Group:
+    """Ids of jobs by one of their names; a lone id is kept bare, as most orders pay for one job."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, str | dict[str, None]] = {}
+
+    def add(self, name: str, job_id: str) -> None:
+        """Put a job under a name."""
+        held = self._ids.setdefault(name, job_id)
+        if isinstance(held, dict):
+            held[job_id] = None
+        elif held != job_id:
+            self._ids[name] = {held: None, job_id: None}
+
+    def discard(self, name: str, job_id: str) -> None:
+        """Take a job from under a name."""
+        held = self._ids.get(name)
+        if isinstance(held, dict):
+            held.pop(job_id, None)
+        if not held or held == job_id:
+            self._ids.pop(name, None)
+
+    def __getitem__(self, name: str) -> Collection[str]:
+        """The ids under a name, none where there are none."""
+        held = self._ids.get(name, ())
+        return (held,) if isinstance(held, str) else held
 
 
 class JobIndex:
@@ -61,77 +119,79 @@ class JobIndex:
 
     def __init__(self) -> None:
         self.jobs: dict[str, Known] = {}
+        self.unfinished: dict[str, None] = {}
         self.queued: Counter[str] = Counter()
         self.queued_in_all = 0
-        self._by: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+        self._owners = Group()
+        self._documents = Group()
+        self._orders = Group()
 
     def watch(self, table: str, key: str, entry: Entry | None) -> None:
         """Take note of one changed entry of the journal."""
         if table != "jobs":
             return
-        new = Known(*entry.fields) if entry else None
         old = self.jobs.get(key)
-        if old and (new is None or _places(old) != _places(new)):
-            self._leave(key, old)
-        if new and (old is None or _places(old) != _places(new)):
-            for place in _places(new):
-                self._by[place][key] = None
-        self._count(old, -1)
-        self._count(new, +1)
+        new = cast(Known, entry.fields) if entry else None
         if new:
             self.jobs[key] = new
         else:
             self.jobs.pop(key, None)
+        if new and new.unfinished:
+            self.unfinished[key] = None
+        else:
+            self.unfinished.pop(key, None)
+        self._place(key, old, new)
+        self._count(old, -1)
+        self._count(new, +1)
 
     def find(self, wanted: JobFilter) -> Iterator[str]:
         """Ids of the jobs wanted, newest first."""
         return (
             job_id
-            for job_id in reversed(self._candidates(wanted))
+            for job_id in self._candidates(wanted)
             if (known := self.jobs.get(job_id)) and wanted.matches(job_id, known)
         )
 
-    def unfinished(self) -> list[str]:
-        """Ids of jobs that are not final or being deleted, oldest first."""
-        return [
-            job_id
-            for job_id, known in self.jobs.items()
-            if known.deleting or not Status(known.status).final
-        ]
-
-    def _candidates(self, wanted: JobFilter) -> Any:
+    def _candidates(self, wanted: JobFilter) -> Iterable[str]:
         if wanted.job_id is not None:
             return [wanted.job_id]
-        groups: list[Any] = []
-        if wanted.agreement_id is not None:
-            # A text is an order's or a documentId's, never both: one of the groups is empty.
-            orders = self._by.get(("order", plain_order(wanted.agreement_id)), {})
-            groups.append(orders or self._by.get(("document", wanted.agreement_id), {}))
+        groups: list[Collection[str]] = []
         if wanted.owner is not None:
-            groups.append(self._by.get(("owner", wanted.owner), {}))
+            groups.append(self._owners[wanted.owner])
         if wanted.document_id is not None:
-            groups.append(self._by.get(("document", wanted.document_id), {}))
-        return min(groups, key=len) if groups else self.jobs
+            groups.append(self._documents[wanted.document_id])
+        if wanted.agreement_id is not None:
+            # A text is an order's or a documentId's, never both.
+            if orders := self._orders[order_name(wanted.agreement_id)]:
+                return self._newest_first(orders)
+            groups.append(self._documents[wanted.agreement_id])
+        return reversed(cast(dict[str, None], min(groups, key=len) if groups else self.jobs))
 
-    def _leave(self, key: str, known: Known) -> None:
-        for place in _places(known):
-            group = self._by.get(place, {})
-            group.pop(key, None)
-            if not group:
-                self._by.pop(place, None)
+    def _newest_first(self, ids: Iterable[str]) -> list[str]:
+        """Jobs of one order: a restart may have brought an old one late under it."""
+        return sorted(ids, key=lambda job_id: self.jobs[job_id].created, reverse=True)
+
+    def _place(self, key: str, old: Known | None, new: Known | None) -> None:
+        for group, before, after in (
+            (self._owners, old and old.owner, new and new.owner),
+            (self._documents, old and old.document_id, new and new.document_id),
+            (
+                self._orders,
+                old and order_name(old.agreement_id),
+                new and order_name(new.agreement_id),
+            ),
+        ):
+            if before == after:
+                continue
+            if before is not None:
+                group.discard(before, key)
+            if after is not None:
+                group.add(after, key)
 
     def _count(self, known: Known | None, step: int) -> None:
-        if known is None or known.deleting or known.status != Status.WARMING_UP:
+        if known is None or not known.queued:
             return
         self.queued_in_all += step
         self.queued[known.owner] += step
         if not self.queued[known.owner]:
             del self.queued[known.owner]
-
-
-def _places(known: Known) -> Iterable[tuple[str, str]]:
-    return (
-        ("owner", known.owner),
-        ("document", known.document_id),
-        ("order", plain_order(known.agreement_id)),
-    )

@@ -7,35 +7,63 @@ size and loses nothing to a crash: see :mod:`compute_ref.jobs.records` for the f
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
+from compute_ref.jobs.commits import Commits, Position
 from compute_ref.jobs.files import JournalFile
 from compute_ref.jobs.records import (
-    CHUNK,
-    HEADER,
+    FORMAT,
+    LONGEST_HEADER,
     Change,
     Line,
     StoreDamaged,
+    chunks_of,
     decode,
     encode,
-    split,
+    sound_lines,
 )
 from compute_ref.refusals import StoreUnavailable
 
 logger = logging.getLogger("compute_ref.store")
 
+Fields = tuple[Any, ...]
+
 
 class Entry(NamedTuple):
-    """Where the record of a document lies, and the fields that the index keeps in memory."""
+    """Where the record of a document lies, and what of the document is kept in memory.
 
-    offset: int
-    length: int
-    fields: tuple[Any, ...] = ()
+    Offset and length share one number, as there is an entry for everything that is stored.
+    """
+
+    place: int
+    fields: Fields = ()
+
+    @classmethod
+    def at(cls, offset: int, length: int, fields: Fields = ()) -> Entry:
+        """The entry of a record of `length` bytes at `offset`."""
+        return cls(offset << 32 | length, fields)
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Offset and length of the record, in bytes."""
+        return self.place >> 32, self.place & 0xFFFFFFFF
+
+
+class Summary(Protocol):
+    """What of a table's documents is kept in memory."""
+
+    def of(self, document: Mapping[str, Any]) -> Fields:
+        """The fields of a document."""
+
+    def again(self, fields: Iterable[Any]) -> Fields:
+        """The same, from the fields as JSON gives them back."""
 
 
 class Checkpoint(Protocol):
@@ -48,129 +76,146 @@ class Checkpoint(Protocol):
     def fits(self, generation: str, size: int) -> bool:
         """Whether it belongs to a file of that generation and size."""
 
-    def entries(self) -> Iterator[tuple[str, str, Entry]]:
-        """Table, key and entry of every document at `end`, in their order."""
+    def entries(self) -> Iterator[tuple[str, str, int, Sequence[Any]]]:
+        """Table, key, place and fields of every document at `end`, in their order."""
 
 
 Watcher = Callable[[str, str, Entry | None], None]
+Share = Callable[[str], str]
 
 
 class Journal:
     """All tables, appended to one file.
 
     `apply` returns once the change is with the operating system (a killed server loses nothing);
-    `wait_durable` once it is on the disk (a power cut loses nothing), many waiters sharing one
-    fdatasync. After a failed fdatasync nothing is known of the file any more, and every call
-    raises StoreUnavailable until a restart. `indexed` names the document fields to keep in
-    memory, by table; `watch` is told of every change of an entry, under the lock.
+    `wait_durable` once it is on the disk (a power cut loses nothing). `summaries` says what of
+    the documents to keep in memory, by table; `watch` is told of every change of an entry, under
+    the lock. Without `sync` nothing waits for the disk.
     """
 
     def __init__(
         self,
         file: JournalFile,
         *,
-        indexed: Mapping[str, Sequence[str]],
+        summaries: Mapping[str, Summary],
         watch: Watcher,
         sync: bool = True,
         checkpoint: Checkpoint | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.tables: dict[str, dict[str, Entry]] = {}
-        self.file = file
         self.generation = ""
-        self.indexed = indexed
+        self.summaries = summaries
+        self.end = 0  #: bytes of sound records in the file
+        self.ticket = 0  #: of the last change, for `wait_durable`
+        self._file = file
         self._watch = watch
         self._sync = sync
-        self._broken = False
-        self._durable = threading.Condition()
-        self._syncing = False
-        self._ticket = 0
-        self._synced = 0
-        self._end = 0
+        self._closed = False
+        self._begun = 0
+        self._commits = Commits(self._position)
         self._load(checkpoint)
-
-    @property
-    def end(self) -> int:
-        """Bytes of sound records in the file."""
-        return self._end
-
-    @property
-    def ticket(self) -> int:
-        """The ticket of the last change, for `wait_durable`."""
-        return self._ticket
 
     def apply(self, changes: Sequence[Change]) -> int:
         """Append one record and return the ticket of its durability."""
-        line = encode(changes)
         with self.lock:
-            self._check()
-            offset = self._end
+            self.check()
+            durable = self._commits.durable
+            marked = self._sync and durable < self.end
+            # Before anything is written, as what cannot be indexed must not be.
+            kept = [self._fields(change, str) for change in changes]
+            line = encode([durable, *changes] if marked else changes)
             self._append(line)
-            for change in changes:
-                self._enter(change, offset, len(line))
-            self._end += len(line)
-            self._ticket += 1
-            return self._ticket
+            for (table, key, _), fields in zip(changes, kept, strict=True):
+                self._enter(table, key, self.end, len(line), fields)
+            self.end += len(line)
+            self.ticket += 1
+            return self.ticket
 
     def wait_durable(self, ticket: int) -> None:
-        """Return once all that stood before `ticket` is on the disk."""
-        if not self._sync:
-            return
-        with self._durable:
-            while self._synced < ticket:
-                self._check()
-                if self._syncing:
-                    self._durable.wait()
-                else:
-                    self._lead()
-        self._check()
+        """Return once the change of that ticket is on the disk."""
+        if self._sync:
+            self._commits.wait(ticket)
+
+    def sync(self) -> None:
+        """Return once everything appended so far is on the disk, whatever the settings say."""
+        self._commits.wait(self.ticket)
+
+    def check(self) -> None:
+        """Raise StoreUnavailable after a failed sync, and after the end."""
+        self._commits.check()
 
     def document(self, table: str, key: str) -> dict[str, Any] | None:
         """The current document of `key`, read from the file; None where there is none."""
         with self.lock:
-            self._check()
+            self.check()
             entry = self.tables.get(table, {}).get(key)
             if entry is None:
                 return None
-            line = self.file.read(entry.offset, entry.length)
-        return _pick(line, table, key, entry.offset)
+            line = self._file.read(*entry.span)
+        return _pick(line, table, key, entry.span[0])
+
+    def lines(self, start: int, end: int) -> Iterator[Line]:
+        """The records between two places of the file."""
+        return sound_lines(chunks_of(self._file.read, start, end), start)
 
     def document_at(self, entry: Entry, table: str, key: str) -> dict[str, Any]:
         """The document that was current when `entry` was."""
-        line = self.file.read(entry.offset, entry.length)
-        return _pick(line, table, key, entry.offset)
+        return _pick(self._file.read(*entry.span), table, key, entry.span[0])
+
+    def copy(self, table: str, key: str, entry: Entry, document: dict[str, Any]) -> None:
+        """Append a document of another journal, keeping what is in memory of it."""
+        line = encode([(table, key, document)])
+        self._append(line)
+        self._keep(table, key, Entry.at(self.end, len(line), entry.fields))
+        self.end += len(line)
+        self.ticket += 1
 
     @contextmanager
-    def replaced(self) -> Iterator[None]:
-        """Keep everybody from changing and syncing while the file is replaced by a durable one."""
-        with self._durable:
-            while self._syncing:
-                self._durable.wait()
-            with self.lock:
-                self._check()
-                yield
-                self._synced = self._ticket
-            self._durable.notify_all()
+    def held(self) -> Iterator[None]:
+        """Keep everybody from changing, reading and syncing, while the file is replaced."""
+        with self._commits.held(), self.lock:
+            self.check()
+            yield
 
     def install(self, other: Journal) -> None:
-        """Go on with the file and entries of `other`, which holds the same; within `replaced`."""
-        self.file.close()
-        self.file, self.tables, self._end = other.file, other.tables, other.end
+        """Go on with the file and entries of `other`, which holds the same; within `held`."""
+        self._file.close()
+        self._file, self.tables, self.end = other._file, other.tables, other.end
         self.generation = other.generation
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self.file.close()
+    def uses(self, file: JournalFile) -> bool:
+        """Whether `file` is the one in use."""
+        return self._file is file
 
-    def _check(self) -> None:
-        if self._broken:
-            raise StoreUnavailable
+    def give_up(self) -> None:
+        """Refuse everything until a restart."""
+        self._commits.give_up()
+
+    def close(self) -> None:
+        """Note that all is on the disk, and let go of the file; twice is fine."""
+        if self._closed:
+            return
+        try:
+            if self._sync and self.end > self._begun:
+                self.sync()
+                self.apply([])
+        except StoreUnavailable:
+            logger.warning("The store was closed without knowing all of it on the disk.")
+        with self._commits.held(), self.lock:
+            self._closed = True
+            self._commits.give_up()
+            self._file.close()
+
+    def _position(self) -> Position:
+        with self.lock:
+            return Position(self.ticket, self.end, self._file)
 
     def _append(self, line: bytes) -> None:
         try:
-            written = self.file.append(line)
+            written = 0
             while written < len(line):
-                written += self.file.append(line[written:])
+                written += self._file.append(line[written:]) or _full()
         except OSError as failed:
             logger.error("The store could not be written: %s", failed.strerror)
             self._cut_back()
@@ -178,100 +223,112 @@ class Journal:
 
     def _cut_back(self) -> None:
         try:
-            self.file.truncate(self._end)
+            self._file.truncate(self.end)
         except OSError:
-            self._broken = True
+            self.give_up()
 
-    def _lead(self) -> None:
-        """Sync for all who wait; called and left with the condition held."""
-        self._syncing = True
-        with self.lock:
-            target = self._ticket
-            file = self.file
-        self._durable.release()
-        try:
-            file.sync()
-        except OSError as failed:
-            logger.critical("The disk did not take the store: %s. Restart.", failed.strerror)
-            self._broken = True
-        finally:
-            self._durable.acquire()
-            self._syncing = False
-            if not self._broken:
-                self._synced = max(self._synced, target)
-            self._durable.notify_all()
+    def _enter(self, table: str, key: str, offset: int, length: int, fields: Fields | None) -> None:
+        if fields is not None:
+            self._keep(table, key, Entry.at(offset, length, fields))
+        elif self.tables.get(table, {}).pop(key, None) is not None:
+            self._watch(table, key, None)
 
-    def _enter(self, change: Change, offset: int, length: int) -> None:
+    def _fields(self, change: Change, share: Share) -> Fields | None:
+        """What to keep of a change, None for a removal.
+
+        Texts that stay as they were are the very ones that the older entry and its indexes have.
+        """
         table, key, document = change
-        entries = self.tables.setdefault(table, {})
-        if document is None:
-            if entries.pop(key, None) is not None:
-                self._watch(table, key, None)
-            return
-        fields = tuple(document.get(name) for name in self.indexed.get(table, ()))
-        entries[key] = entry = Entry(offset, length, fields)
+        summary = self.summaries.get(table)
+        if document is None or summary is None:
+            return None if document is None else ()
+        new = summary.of(document)
+        old = self.tables.get(table, {}).get(key)
+        return summary.again(
+            was if old and was == now else _shared(now, share)
+            for was, now in zip(old.fields if old else new, new, strict=True)
+        )
+
+    def _keep(self, table: str, key: str, entry: Entry) -> None:
+        self.tables.setdefault(table, {})[key] = entry
         self._watch(table, key, entry)
 
     def _load(self, checkpoint: Checkpoint | None) -> None:
         self._read_header()
-        if checkpoint and checkpoint.fits(self.generation, self.file.size()):
-            self._end = checkpoint.end
-            for table, key, entry in checkpoint.entries():
-                self.tables.setdefault(table, {})[key] = entry
-                self._watch(table, key, entry)
-        for line in self.sound_lines(self._end):
-            for change in line.content:
-                self._enter(tuple(change), line.offset, line.length)
-            self._end = line.offset + line.length
+        texts: dict[str, str] = {}  # keys and orders come up in several tables
+
+        def share(text: str) -> str:
+            return texts.setdefault(text, text)
+
+        if checkpoint and checkpoint.fits(self.generation, self._file.size()):
+            self._take_over(checkpoint, share)
+        for line in self.lines(self.end, self._file.size()):
+            for change in line.changes:
+                table, key, _ = change
+                fields = self._fields(change, share)
+                self._enter(table, share(key), line.offset, line.length, fields)
+            self.end = line.end
         self._cut_tail()
+        self._begun = self.end
+        if self._sync:  # from now on others act upon what a killed server left unsynced
+            self.ticket += 1
+            self.sync()
+
+    def _take_over(self, checkpoint: Checkpoint, share: Share) -> None:
+        for table, key, place, fields in checkpoint.entries():
+            summary = self.summaries.get(table)
+            kept = summary.again(_shared(field, share) for field in fields) if summary else ()
+            self._keep(table, share(key), Entry(place, kept))
+        self.end = checkpoint.end
 
     def _read_header(self) -> None:
-        lines = self.sound_lines(0)
-        first = next(lines, None)
+        first = next(self.lines(0, self._file.size()), None)
         if first is None:
-            self._cut_tail()
-            header = encode({**HEADER, "generation": secrets.token_hex(8)})
-            self._append(header)
-            first = Line(0, len(header), decode(header))
-        if not isinstance(first.content, dict) or first.content.items() < HEADER.items():
-            raise StoreDamaged(0)
-        self.generation = first.content["generation"]
-        self._end = first.length
+            first = self._write_header()
+        content = first.content
+        if not isinstance(content, dict) or content.get("format") != FORMAT["format"]:
+            raise StoreDamaged(0, "does not begin as a store does")
+        if content.get("version") != FORMAT["version"]:
+            raise StoreDamaged(0, "was written by another version of this program")
+        self.generation = content["generation"]
+        self.end = first.length
+
+    def _write_header(self) -> Line:
+        begun = self._file.read(0, LONGEST_HEADER)
+        if b"\n" in begun or len(begun) == LONGEST_HEADER:
+            raise StoreDamaged(0, "has no sound record at all")
+        self._cut_tail()
+        line = encode({**FORMAT, "generation": secrets.token_hex(8)})
+        self._append(line)
+        return Line(0, len(line), decode(line))
 
     def _cut_tail(self) -> None:
-        excess = self.file.size() - self._end
+        excess = self._file.size() - self.end
         if excess:
             logger.warning(
                 "The store ended in an unfinished record; %d bytes from byte %d on were cut off.",
                 excess,
-                self._end,
+                self.end,
             )
-            self.file.truncate(self._end)
-
-    def sound_lines(self, start: int) -> Iterator[Line]:
-        """Every sound line from `start` on; stops at a torn tail, raises StoreDamaged before it."""
-        broken: int | None = None
-        for offset, line in split(self._chunks(start), start):
-            try:
-                content = decode(line)
-            except ValueError:
-                broken = offset if broken is None else broken
-                continue
-            if broken is not None:
-                raise StoreDamaged(broken)
-            yield Line(offset, len(line), content)
-
-    def _chunks(self, start: int) -> Iterator[bytes]:
-        while chunk := self.file.read(start, CHUNK):
-            start += len(chunk)
-            yield chunk
+            self._file.truncate(self.end)
 
 
 def _pick(line: bytes, table: str, key: str, offset: int) -> dict[str, Any]:
     try:
-        changes: Sequence[Change] = decode(line)
+        changes = Line(offset, len(line), decode(line)).changes
     except ValueError as broken:
-        raise StoreDamaged(offset) from broken
-    found = next(doc for name, k, doc in reversed(changes) if (name, k) == (table, key))
-    assert found is not None  # noqa: S101 - the index never points at a removal
-    return found
+        logger.critical(
+            "The store is damaged at byte %d: look with compute-ref store check.", offset
+        )
+        raise StoreUnavailable from broken
+    return next(
+        doc for name, k, doc in reversed(changes) if (name, k) == (table, key) and doc is not None
+    )
+
+
+def _shared(field: Any, share: Share) -> Any:
+    return share(field) if isinstance(field, str) else field
+
+
+def _full() -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -6,11 +6,9 @@ for become one record. These entries outlive every job.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
-
-from tinydb.table import Document, Table
+from typing import Any, NamedTuple
 
 from compute_ref.assets.plan import Order
 from compute_ref.identity.nonces import NonceClaim
@@ -18,17 +16,33 @@ from compute_ref.jobs.tables import JournalDB
 from compute_ref.refusals import NonceUsed, Refused
 
 
+class Revocation(NamedTuple):
+    """What is in memory of a revoked token: Unix seconds when it would expire anyway."""
+
+    expires: float
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Revocation:
+        """From a revocation's document."""
+        return cls(document["expires"])
+
+    @classmethod
+    def again(cls, fields: Iterable[Any]) -> Revocation:
+        """From its own fields."""
+        return cls(*fields)
+
+
 class Ledger:
     """The tables ``nonces``, ``orders`` and ``tokens``."""
 
     def __init__(self, db: JournalDB) -> None:
-        self._nonces = db.table("nonces")
-        self._orders = db.table("orders")
-        self._tokens = db.table("tokens")
+        self._nonces = db.journal_table("nonces")
+        self._orders = db.journal_table("orders")
+        self._tokens = db.journal_table("tokens")
 
     def last_nonce(self, address: str) -> str | None:
         """The last nonce accepted from `address`."""
-        entry = _get(self._nonces, address)
+        entry = self._nonces.read(address)
         return None if entry is None else str(entry["nonce"])
 
     def spend(self, claim: NonceClaim | None) -> None:
@@ -38,11 +52,11 @@ class Ledger:
         last = self.last_nonce(claim.address)
         if last is not None and claim.value <= Decimal(last):
             raise NonceUsed
-        self._nonces.upsert(Document({"nonce": claim.nonce}, doc_id=_id(claim.address)))
+        self._nonces.put(claim.address, {"nonce": claim.nonce})
 
     def refuses(self, order: Order, now: float) -> bool:
         """Whether the order is bound to something else, or has outlived its service's timeout."""
-        entry = _get(self._orders, order.transaction)
+        entry = self._orders.read(order.transaction)
         if entry is None:
             return False
         if (entry["documentId"], entry["serviceId"], entry["consumer"]) != _binding(order):
@@ -54,7 +68,7 @@ class Ledger:
         for order in orders:
             if self.refuses(order, now):
                 raise Refused({order.resource: order.code})
-            if _get(self._orders, order.transaction) is None:
+            if self._orders.read(order.transaction) is None:
                 document_id, service_id, consumer = _binding(order)
                 fields = {
                     "documentId": document_id,
@@ -62,33 +76,25 @@ class Ledger:
                     "consumer": consumer,
                     "firstUsed": now,
                 }
-                self._orders.insert(Document(fields, doc_id=_id(order.transaction)))
+                self._orders.put(order.transaction, fields)
 
     def revoke(self, token_id: str, expires: float) -> None:
         """Remember a revoked token until it would expire anyway."""
-        self._tokens.upsert(Document({"expires": expires}, doc_id=_id(token_id)))
+        self._tokens.put(token_id, {"expires": expires})
 
     def restore(self, token_id: str) -> None:
         """Forget that a token was revoked."""
-        self._tokens.remove(doc_ids=[_id(token_id)])
+        self._tokens.drop([token_id])
 
     def is_revoked(self, token_id: str) -> bool:
         """Whether the token is revoked."""
-        return _get(self._tokens, token_id) is not None
+        return self._tokens.read(token_id) is not None
 
     def forget_tokens(self, now: float) -> None:
         """Drop revocations of tokens that have expired."""
-        self._tokens.remove(lambda entry: entry["expires"] < now)
+        known = self._tokens.summaries()
+        self._tokens.drop([key for key, (expires,) in known.items() if expires < now])
 
 
 def _binding(order: Order) -> tuple[str, str, str]:
     return order.document_id, order.service_id, order.consumer
-
-
-def _id(key: str) -> Any:
-    return key  # our tables are keyed by text, which TinyDB's annotations do not foresee
-
-
-def _get(table: Table, key: str) -> Document | None:
-    found = table.get(doc_id=_id(key))
-    return found if isinstance(found, Document) else None

@@ -8,30 +8,28 @@ killed server loses none, a power cut may show an earlier status that is not fin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
-
-from tinydb.table import Document
+from typing import Final
 
 from compute_ref.assets.plan import Order, Plan
 from compute_ref.clock import Clock
 from compute_ref.identity.nonces import NonceClaim
 from compute_ref.jobs.documents import from_document, to_document
-from compute_ref.jobs.files import MemoryFile
+from compute_ref.jobs.files import Disk, MemoryFile
 from compute_ref.jobs.folder import StoreFolder
-from compute_ref.jobs.index import JOB_FIELDS, JobFilter, JobIndex
-from compute_ref.jobs.journal import Journal
-from compute_ref.jobs.ledger import Ledger
+from compute_ref.jobs.index import JobFilter, JobIndex, Known
+from compute_ref.jobs.journal import Journal, Summary
+from compute_ref.jobs.ledger import Ledger, Revocation
 from compute_ref.jobs.model import Job, StopRequest
 from compute_ref.jobs.tables import JournalDB, JournalStorage
 from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused
 from compute_ref.settings import Queue
 
-INDEXED = {"jobs": JOB_FIELDS}
+SUMMARIES: Final[Mapping[str, Summary]] = {"jobs": Known, "tokens": Revocation}
 
 
 class Store:
@@ -46,33 +44,47 @@ class Store:
         self._index = index
         self._clock = clock
         self._folder = folder
-        self._jobs = self.db.table("jobs")
-        self._plans = self.db.table("plans")
+        self._jobs = self.db.journal_table("jobs")
+        self._plans = self.db.journal_table("plans")
         self._ledger = Ledger(self.db)
 
     @classmethod
-    def open(cls, path: Path, clock: Clock, *, sync: bool = True) -> Store:
-        """The store of a data folder, made if new; raises StoreLocked or StoreDamaged."""
-        folder = StoreFolder(path)
-        index = JobIndex()
-        journal = folder.journal(INDEXED, index.watch, sync)
-        return cls(journal, index, clock, folder)
+    def open(
+        cls, path: Path, clock: Clock, *, sync: bool = True, disk: Disk | None = None
+    ) -> Store:
+        """The store of a data folder, made if new; raises StoreLocked or StoreDamaged.
+
+        Without `sync` nothing waits for the disk. `disk` is what the files are reached through.
+        """
+        folder, index = StoreFolder(path, disk), JobIndex()
+        try:
+            store = cls(folder.journal(SUMMARIES, index.watch, sync), index, clock, folder)
+        except BaseException:
+            folder.release()
+            raise
+        store.forget_tokens()
+        return store
 
     @classmethod
     def in_memory(cls, clock: Clock) -> Store:
         """A store that ends with the process."""
         index = JobIndex()
-        return cls(Journal(MemoryFile(), indexed=INDEXED, watch=index.watch), index, clock, None)
+        journal = Journal(MemoryFile(), summaries=SUMMARIES, watch=index.watch, sync=False)
+        return cls(journal, index, clock, None)
 
     def close(self) -> None:
-        """Write the index checkpoint and let go of the folder."""
+        """Write the index checkpoint and let go of the folder; twice is fine."""
         if self._folder is None:
-            self.db.close()
+            self._journal.close()
         else:
             self._folder.close(self._journal)
 
     def compact(self) -> None:
-        """Write a new file of what is current, while the old one goes on taking changes."""
+        """Write a new file of what is current, while the old one goes on taking changes.
+
+        Nobody need call this: it happens in the background when the file has become twice as
+        long as what is in it. Raises OSError or StoreUnavailable.
+        """
         if self._folder is not None:
             self._folder.compact(self._journal)
 
@@ -80,26 +92,29 @@ class Store:
 
     def get(self, job_id: str, *, deleting: bool = False) -> Job:
         """The job, or JobUnknown; one that is being deleted only where `deleting` is true."""
-        document = self._jobs.get(doc_id=_id(job_id))
-        if not isinstance(document, Document) or (document["deleting"] and not deleting):
+        document = self._jobs.read(job_id)
+        if document is None or (document["deleting"] and not deleting):
             raise JobUnknown
         return from_document(document)
 
     def find(self, wanted: JobFilter, limit: int = 1000, offset: int = 0) -> list[Job]:
-        """Jobs, newest first."""
+        """Jobs, newest first: at most `limit` of them, after `offset` that are left out."""
         with self._journal.lock:
+            self._journal.check()
             ids = list(islice(self._index.find(wanted), offset, offset + limit))
-            return [self.get(job_id) for job_id in ids]
+        return list(self._still_there(ids, deleting=False))
 
     def unfinished(self) -> list[Job]:
-        """Jobs that are not final, and those being deleted, oldest first."""
+        """Jobs that are not final, and those being deleted; the run that began first is first."""
         with self._journal.lock:
-            return [self.get(job_id, deleting=True) for job_id in self._index.unfinished()]
+            self._journal.check()
+            ids = list(self._index.unfinished)
+        return sorted(self._still_there(ids, deleting=True), key=run_began)
 
     def plan(self, job_id: str) -> Plan:
-        """What the job's current run is to do."""
-        document = self._plans.get(doc_id=_id(job_id))
-        if not isinstance(document, Document):
+        """What the job's current run is to do, or JobUnknown."""
+        document = self._plans.read(job_id)
+        if document is None:
             raise JobUnknown
         return Plan.from_document(document)
 
@@ -114,7 +129,7 @@ class Store:
             self._check_queue(job.owner, limits)
             self._ledger.bind(plan.orders, self._clock.now())
             self._put(job)
-            self._plans.insert(Document(plan.to_document(), doc_id=_id(job.job_id)))
+            self._plans.put(job.job_id, plan.to_document())
 
     def restart(
         self, job_id: str, owner: str, plan: Plan, claim: NonceClaim | None, limits: Queue
@@ -129,7 +144,7 @@ class Store:
             self._ledger.bind(plan.orders, self._clock.now())
             again = job.run_again(self._clock.now(), main_order(plan))
             self._put(again)
-            self._plans.upsert(Document(plan.to_document(), doc_id=_id(job_id)))
+            self._plans.put(job_id, plan.to_document())
             return again
 
     def change(self, job_id: str, change: Callable[[Job], Job], *, sync: bool = False) -> Job:
@@ -164,8 +179,8 @@ class Store:
     def remove(self, job_id: str) -> None:
         """Forget the job and its plan, durable; what was spent on it stays spent."""
         with self._durable():
-            self._jobs.remove(doc_ids=[_id(job_id)])
-            self._plans.remove(doc_ids=[_id(job_id)])
+            self._jobs.drop([job_id])
+            self._plans.drop([job_id])
 
     # Nonces, orders, tokens
 
@@ -231,10 +246,15 @@ class Store:
 
     def _tidy(self) -> None:
         if self._folder is not None:
-            self._folder.compact_when_worth_it(self._journal)
+            self._folder.tidy(self._journal)
 
     def _put(self, job: Job) -> None:
-        self._jobs.upsert(Document(to_document(job), doc_id=_id(job.job_id)))
+        self._jobs.put(job.job_id, to_document(job))
+
+    def _still_there(self, ids: Iterable[str], *, deleting: bool) -> Iterator[Job]:
+        for job_id in ids:
+            with suppress(JobUnknown):  # removed since the index was asked
+                yield self.get(job_id, deleting=deleting)
 
     def _changed(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         job = change(self.get(job_id))
@@ -268,5 +288,6 @@ def remember(job: Job, digest: str) -> Job:
     return replace(job, used_digests=(*job.used_digests, digest))
 
 
-def _id(key: str) -> Any:
-    return key  # our tables are keyed by text, which TinyDB's annotations do not foresee
+def run_began(job: Job) -> float:
+    """Unix seconds when the current run was accepted."""
+    return next((passage.at for passage in job.history if passage.run == job.run), job.created)

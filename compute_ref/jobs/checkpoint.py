@@ -1,0 +1,88 @@
+"""The index on disk: where each document of a journal lies, so that a start need not read it all.
+
+Lines as in the journal: a first one that says which journal up to which byte, then the entries,
+some hundred in a line, then their number. A checkpoint that is not whole is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any, Final
+
+from compute_ref.jobs.files import Disk
+from compute_ref.jobs.journal import Entry, Journal
+from compute_ref.jobs.records import decode, encode
+
+logger = logging.getLogger("compute_ref.store")
+
+CHECKPOINT: Final = "store.index"
+FORMAT: Final = {"format": "compute-ref index", "version": 2}
+ENTRIES_IN_A_LINE: Final = 500  # few enough that other threads get their turn in between
+
+Row = tuple[str, str, int, Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCheckpoint:
+    """The entries of one journal, by its `generation`, at `end` bytes."""
+
+    end: int
+    generation: str
+    rows: Sequence[Sequence[Row]]
+
+    def fits(self, generation: str, size: int) -> bool:
+        """Whether it belongs to a file of that generation and size."""
+        return self.generation == generation and self.end <= size
+
+    def entries(self) -> Iterator[Row]:
+        """Table, key, place and fields of every document."""
+        return chain.from_iterable(self.rows)
+
+
+def save(disk: Disk, journal: Journal) -> int:
+    """Write what is in memory of `journal`; returns the bytes of the journal that it covers.
+
+    Raises OSError or StoreUnavailable; then the older checkpoint stays.
+    """
+    with journal.lock:
+        end, generation, ticket = journal.end, journal.generation, journal.ticket
+        tables = {name: dict(entries) for name, entries in journal.tables.items()}
+    journal.wait_durable(ticket)  # it must not speak of what a power cut could still take
+    head = {**FORMAT, "generation": generation, "end": end}
+    rows = _rows(tables)
+    groups = iter(lambda: list(islice(rows, ENTRIES_IN_A_LINE)), [])
+    disk.write(CHECKPOINT, _lines(head, groups))
+    return end
+
+
+def load(disk: Disk) -> IndexCheckpoint | None:
+    """The checkpoint of a folder, or None where there is no sound one."""
+    data = disk.read(CHECKPOINT)
+    if data is None:
+        return None
+    try:
+        head, *groups, count = [decode(line) for line in data.splitlines(keepends=True)]
+        if {**head, **FORMAT} != head or count != sum(map(len, groups)):
+            raise ValueError("not a whole checkpoint")
+    except (ValueError, TypeError):
+        logger.warning("The store's checkpoint is damaged and left out; the start takes longer.")
+        return None
+    return IndexCheckpoint(head["end"], head["generation"], groups)
+
+
+def _rows(tables: Mapping[str, Mapping[str, Entry]]) -> Iterator[Row]:
+    for table, entries in tables.items():
+        for key, entry in entries.items():
+            yield table, key, entry.place, entry.fields
+
+
+def _lines(head: Mapping[str, Any], groups: Iterable[Sequence[Row]]) -> Iterator[bytes]:
+    count = 0
+    yield encode(head)
+    for group in groups:
+        count += len(group)
+        yield encode(group)
+    yield encode(count)
