@@ -1,5 +1,7 @@
 """nonce, createAuthToken, deleteAuthToken."""
 
+import subprocess
+import sys
 from base64 import urlsafe_b64encode
 
 import pytest
@@ -122,3 +124,22 @@ def test_a_nonce_beside_a_token_is_compared_and_never_stored(server, web, consum
     assert web.get(NONCE, {"userAddress": consumer.address}).json == {"nonce": last}
     low = {"consumerAddress": consumer.address, "nonce": str(last)}
     assert "nonce" in web.put_json(COMPUTE, low, headers=headers, status=400).json["errors"]
+
+
+def test_a_token_that_nests_without_end_ends_no_process_that_has_imported_eth_account():
+    # eth-account lifts the interpreter's recursion limit, so that a parser overruns the stack.
+    program = f"""
+import threading, eth_account
+from compute_ref.testing import compute_app
+def ask():
+    with compute_app() as server:
+        who = {{"consumerAddress": server.consumer().address}}
+        answer = server.web.get("{COMPUTE}", who, headers={{"AuthToken": TOKEN}}, status=400)
+        print(list(answer.json["errors"]))
+TOKEN = "W1tb" * 50_000 + ".e30.e30"
+thread = threading.Thread(target=ask); thread.start(); thread.join()
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "['signature']"), done.stderr
