@@ -1,7 +1,7 @@
 """The index on disk: where each document of a journal lies, so that a start need not read it all.
 
 Lines as in the journal: a first one that says which journal up to which byte, then the entries,
-some hundred in a line, then their number. A checkpoint that is not whole is left out.
+some hundred in a line, then the number of those lines. A checkpoint that is not whole is left out.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from io import BytesIO
+from itertools import islice
 from typing import Any, Final
 
 from compute_ref.jobs.files import Disk
 from compute_ref.jobs.journal import Entry, Journal
-from compute_ref.jobs.records import decode, encode
+from compute_ref.jobs.records import decode, encode, sound
 
 logger = logging.getLogger("compute_ref.store")
 
@@ -27,19 +28,22 @@ Row = tuple[str, str, int, Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class IndexCheckpoint:
-    """The entries of one journal, by its `generation`, at `end` bytes."""
+    """The entries of one journal, by its `generation`, at `end` bytes; `data` is the whole file."""
 
     end: int
     generation: str
-    rows: Sequence[Sequence[Row]]
+    data: bytes
 
     def fits(self, generation: str, size: int) -> bool:
         """Whether it belongs to a file of that generation and size."""
         return self.generation == generation and self.end <= size
 
     def entries(self) -> Iterator[Row]:
-        """Table, key, place and fields of every document."""
-        return chain.from_iterable(self.rows)
+        """Table, key, place and fields of every document; parsed on the way, as they are many."""
+        for line in BytesIO(self.data):
+            content = decode(line)
+            if isinstance(content, list):
+                yield from content
 
 
 def save(disk: Disk, journal: Journal) -> int:
@@ -63,14 +67,23 @@ def load(disk: Disk) -> IndexCheckpoint | None:
     data = disk.read(CHECKPOINT)
     if data is None:
         return None
-    try:
-        head, *groups, count = [decode(line) for line in data.splitlines(keepends=True)]
-        if {**head, **FORMAT} != head or count != sum(map(len, groups)):
-            raise ValueError("not a whole checkpoint")
-    except (ValueError, TypeError):
+    if (head := _whole(data)) is None:
         logger.warning("The store's checkpoint is damaged and left out; the start takes longer.")
         return None
-    return IndexCheckpoint(head["end"], head["generation"], groups)
+    return IndexCheckpoint(head["end"], head["generation"], data)
+
+
+def _whole(data: bytes) -> dict[str, Any] | None:
+    """The first line's content, where every line is sound and none is missing."""
+    first, last, count = b"", b"", 0
+    for line in BytesIO(data):
+        if not sound(line):
+            return None
+        first, last, count = first or line, line, count + 1
+    if count < 2 or decode(last) != count - 2:
+        return None
+    head = decode(first)
+    return head if isinstance(head, dict) and {**head, **FORMAT} == head else None
 
 
 def _rows(tables: Mapping[str, Mapping[str, Entry]]) -> Iterator[Row]:
@@ -83,6 +96,6 @@ def _lines(head: Mapping[str, Any], groups: Iterable[Sequence[Row]]) -> Iterator
     count = 0
     yield encode(head)
     for group in groups:
-        count += len(group)
+        count += 1
         yield encode(group)
     yield encode(count)

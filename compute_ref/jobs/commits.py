@@ -61,13 +61,15 @@ class Commits:
         self.check()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Let nobody sync meanwhile; whoever waits is content when this ends without an error."""
+    def held(self) -> Iterator[Callable[[Position], None]]:
+        """Let nobody's wait begin or end meanwhile.
+
+        Gives what to call with the position up to which all is on the disk by other means.
+        """
         with self._changed:
             while self._leading:
                 self._changed.wait()
-            yield
-            self._done(self._position())
+            yield self._done
             self._changed.notify_all()
 
     def _lead(self) -> None:

@@ -40,16 +40,19 @@ def _compact(journal: Journal, file: JournalFile, disk: Disk, ending: Callable[[
     while journal.end - copied > SHORT_TAIL:
         copied = _copy_tail(journal, new, copied)
     new.sync()
-    with journal.held():
-        _copy_tail(journal, new, copied)
-        new.sync()
-        disk.replace(DRAFT, JOURNAL)
-        journal.install(new)
+    with journal.held() as durable_at:
+        with journal.lock:
+            journal.check()
+            _copy_tail(journal, new, copied)
+            new.sync()
+            disk.replace(DRAFT, JOURNAL)
+            position = journal.install(new)
         try:
             disk.sync()
         except OSError:
             journal.give_up()  # after a power cut the name could be the old file's again
             raise
+        durable_at(position)
 
 
 def _copy_current(journal: Journal, new: Journal, ending: Callable[[], bool]) -> int:

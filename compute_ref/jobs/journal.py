@@ -13,7 +13,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from compute_ref.jobs.commits import Commits, Position
@@ -171,18 +171,16 @@ class Journal:
         self.end += len(line)
         self.ticket += 1
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep everybody from changing, reading and syncing, while the file is replaced."""
-        with self._commits.held(), self.lock:
-            self.check()
-            yield
+    def held(self) -> AbstractContextManager[Callable[[Position], None]]:
+        """Let nobody's wait for the disk begin or end; see :meth:`Commits.held`."""
+        return self._commits.held()
 
-    def install(self, other: Journal) -> None:
-        """Go on with the file and entries of `other`, which holds the same; within `held`."""
+    def install(self, other: Journal) -> Position:
+        """Go on with the file and entries of `other`, which holds the same; held, and locked."""
         self._file.close()
         self._file, self.tables, self.end = other._file, other.tables, other.end
         self.generation = other.generation
+        return self._position()
 
     def uses(self, file: JournalFile) -> bool:
         """Whether `file` is the one in use."""

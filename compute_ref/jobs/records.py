@@ -71,14 +71,18 @@ def encode(content: Any) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(body), body)
 
 
+def sound(line: bytes) -> bool:
+    """Whether the line is whole and its checksum holds."""
+    if len(line) < 10 or line[8:9] != b" " or line[-1:] != b"\n":
+        return False
+    return line[:8] == b"%08x" % zlib.crc32(memoryview(line)[9:-1])
+
+
 def decode(line: bytes) -> Any:
     """What a whole line says; ValueError where it is not sound."""
-    if len(line) < 10 or line[8:9] != b" " or line[-1:] != b"\n":
-        raise ValueError("not a record")
-    body = line[9:-1]
-    if line[:8] != b"%08x" % zlib.crc32(body):
-        raise ValueError("the checksum differs")
-    return json.loads(body)
+    if not sound(line):
+        raise ValueError("not a sound record")
+    return json.loads(line[9:-1])
 
 
 def split(chunks: Iterable[bytes], offset: int) -> Iterator[tuple[int, bytes]]:
