@@ -89,24 +89,24 @@ class Supervision:
     def wake(self) -> None:
         """A signal came: a child ended, or somebody wants the run to end."""
         signals = os.read(self.wakeup, 4096)
-        self.reap()
+        while self.reap():
+            continue
         if signal.SIGTERM in signals and self.kill_at is None:
             grace = stop_grace(self.orders["stop"])
             if grace is None:
                 self.because("evicted", EVICTED)
             self.ask(self.orders["grace"] if grace is None else grace)
 
-    def reap(self) -> None:
-        """Take note of every child that has ended."""
-        while True:
-            try:
-                pid, status, used = os.wait4(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if pid == self.main:
-                self.status, self.peak = status, used.ru_maxrss * 1024
+    def reap(self, options: int = os.WNOHANG) -> bool:
+        """Take note of a child that has ended; false where there is none."""
+        try:
+            pid, status, used = os.wait4(-1, options)
+        except ChildProcessError:
+            return False
+        self.peak = max(self.peak, used.ru_maxrss * 1024)
+        if pid == self.main:
+            self.status = status
+        return pid != 0
 
     def look(self) -> float:
         """End the run where it holds more than it may; returns when to look again."""
@@ -178,12 +178,9 @@ class Supervision:
 
     def end_all(self) -> None:
         """KILL until nothing of the run is left; orphans become our children and end too."""
-        while True:
+        end(descendants)
+        while self.reap(0):
             end(descendants)
-            try:
-                os.waitpid(-1, 0)
-            except ChildProcessError:
-                return
 
     def conclude(self) -> None:
         """The last of the log, the outputs out of the user's reach, and whether it ran at all."""

@@ -1,5 +1,6 @@
 """Users for runs: one each, free of processes, never taken from a run that has it."""
 
+import os
 import subprocess
 
 import pytest
@@ -9,7 +10,7 @@ from compute_ref_local import users
 from compute_ref_local.users import Users
 
 pytestmark = pytest.mark.usefixtures("as_root")
-FIRST = 64_900
+FIRST = 300_000 + 2 * os.getpid()  # nobody's, not even of these tests run twice at once
 
 
 @pytest.fixture
