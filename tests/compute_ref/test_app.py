@@ -41,7 +41,10 @@ def test_nothing_runs_before_it_is_made_and_nothing_after_it_is_closed(settings)
     app = create_app(settings, backends={"instant": InstantBackend()})
     app.close()
     app.close()
-    assert {thread for thread in threading.enumerate() if thread.is_alive()} <= before
+    left = set(threading.enumerate()) - before
+    for thread in left:
+        thread.join(20)
+    assert [thread.name for thread in left if thread.is_alive()] == []
 
 
 def test_an_unknown_backend_is_named_with_what_there_is_and_what_to_install(settings):
