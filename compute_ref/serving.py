@@ -2,64 +2,63 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import os
 import signal
 import socket
+import threading
 import time
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, Final
 
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
 from waitress.server import create_server
-from waitress.task import ErrorTask
 
-from compute_ref.app import ComputeRef
-from compute_ref.settings import Settings
+from compute_ref.channels import Channel
+from compute_ref.settings import Server, Settings
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 PATIENCE: Final = 4.0  # seconds that open requests may take after SIGTERM
+LAST_MOMENT: Final = 4.8  # seconds after SIGTERM at which the process ends, whatever hangs
+ANY_ORIGIN: Final = [("Access-Control-Allow-Origin", "*")]
 SPARE_BODY: Final = 2**16  # bytes beyond max_body that our own answer can still refuse
 
 
-class JsonErrorTask(ErrorTask):
-    """Errors that waitress itself finds in a request, in the shape of all our errors."""
-
-    def execute(self) -> None:
-        """Write the error as JSON and end the connection."""
-        error: Any = self.request.error  # type: ignore[attr-defined]
-        body = json.dumps({"error": f"{error.reason}: the request could not be read."}).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
-            ("Connection", "close"),
-        ]
-        self.close_on_finish = True
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
+class CannotListen(Exception):
+    """Host and port cannot be listened on; says which and what to do."""
 
 
-class Channel(HTTPChannel):
-    """A connection whose errors are JSON."""
-
-    error_task_class = JsonErrorTask
+def listen(server: Server) -> socket.socket:
+    """A socket that listens on the configured host and port, or CannotListen."""
+    try:
+        family = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((server.host, server.port), family=family)
+    except (OSError, UnicodeError) as failed:
+        why = getattr(failed, "strerror", None) or failed
+        raise CannotListen(
+            f"server.host {server.host}, server.port {server.port}: cannot listen there ({why});"
+            " choose others with --host and --port, or in the configuration"
+        ) from failed
 
 
 class Listener:
-    """A server that accepts connections from its making on; `run` it until `stop` or a signal."""
+    """A server that accepts connections from its making on; `run` it until `stop` or a signal.
 
-    def __init__(self, app: ComputeRef, settings: Settings) -> None:
+    `listening` is a socket from `listen`, made from the settings where it is left out.
+    """
+
+    def __init__(
+        self, app: Application, settings: Settings, listening: socket.socket | None = None
+    ) -> None:
         server = settings.server
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._map: dict[int, Any] = {}
-        family = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)[0][0]
-        listening = socket.create_server((server.host, server.port), family=family)
         made: Any = create_server(
             app,
             map=self._map,
-            sockets=[listening],
+            sockets=[listening or listen(server)],
             threads=server.threads,
             connection_limit=server.connection_limit,
             max_request_body_size=server.max_body + SPARE_BODY,
@@ -67,6 +66,7 @@ class Listener:
             clear_untrusted_proxy_headers=False,
         )
         made.channel_class = Channel
+        made.error_headers = ANY_ORIGIN if "*" in server.cors_origins else []
         self._server = made
         self._stopping = False
 
@@ -84,25 +84,41 @@ class Listener:
     def run(self) -> None:
         """Serve until stopped, then let open requests finish for a while, then cut them."""
         while not self._stopping:
-            wasyncore.loop(timeout=30, map=self._map, count=1, use_poll=True)
+            self._turn(30)
+        self._turn(0)  # what has come already is an open request, too
         self._server.del_channel(self._map)
         self._server.socket.close()
         until = time.monotonic() + PATIENCE
-        while self._busy() and time.monotonic() < until:
-            wasyncore.loop(timeout=0.05, map=self._map, count=1, use_poll=True)
+        while any(one.busy for one in self._channels()) and time.monotonic() < until:
+            self._turn(until - time.monotonic())
+        self._cut()
+
+    def _turn(self, seconds: float) -> None:
+        wasyncore.loop(timeout=max(0, seconds), map=self._map, count=1, use_poll=True)
+
+    def _cut(self) -> None:
+        for channel in self._channels():
+            channel.cut()  # wakes a thread that waits for its client to read on
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=0.5)
         wasyncore.close_all(self._map)
 
-    def _busy(self) -> bool:
-        channels = [one for one in self._map.values() if isinstance(one, Channel)]
-        return any(one.requests or one.total_outbufs_len for one in channels)
+    def _channels(self) -> list[Channel]:
+        return [one for one in self._map.values() if isinstance(one, Channel)]
 
 
-def serve(app: ComputeRef, settings: Settings) -> int:
-    """Serve in this process until SIGTERM or SIGINT; returns the exit code."""
-    listener = Listener(app, settings)
+def serve(app: Any, settings: Settings, listening: socket.socket | None = None) -> int:
+    """Serve in this process until SIGTERM or SIGINT, then close `app`; returns the exit code.
+
+    The process ends within five seconds of the signal, by force where something hangs: what the
+    store acknowledged is safe at any time.
+    """
+    listener = Listener(app, settings, listening)
+    last_moment = threading.Timer(LAST_MOMENT, os._exit, (0,))
+    last_moment.daemon = True
 
     def end(number: int, frame: FrameType | None) -> None:
+        if not last_moment.is_alive():
+            last_moment.start()
         listener.stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -110,4 +126,5 @@ def serve(app: ComputeRef, settings: Settings) -> int:
     print(f"Serving on {listener.url}", flush=True)
     listener.run()
     app.close()
+    last_moment.cancel()
     return 0

@@ -58,7 +58,7 @@ LIBRARIES = {
     "marshmallow": ("compute_ref/http/",),
     "apispec": ("compute_ref/http/",),
     "tinydb": ("compute_ref/jobs/store.py", "compute_ref/jobs/tables.py"),
-    "waitress": ("compute_ref/serving.py",),
+    "waitress": ("compute_ref/serving.py", "compute_ref/channels.py"),
     "rich": ("compute_ref/cli/",),
     "click": ("compute_ref/cli/", "conformance/"),
 }

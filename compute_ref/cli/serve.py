@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import click
 
+from compute_ref.app import create_app
 from compute_ref.configuration import ConfigurationError, load
 from compute_ref.identity.keys import KeyFileUnsafe
 from compute_ref.jobs.folder import StoreLocked
 from compute_ref.jobs.records import StoreDamaged
 from compute_ref.plugins import BackendUnavailable
 from compute_ref.plugins.registry import BackendUnknown
+from compute_ref.serving import CannotListen, listen
+from compute_ref.serving import serve as serve_app
 
-CANNOT_START = (
+CANNOT_START: Final = (
     ConfigurationError,
+    CannotListen,
     KeyFileUnsafe,
     StoreLocked,
     StoreDamaged,
@@ -26,6 +33,7 @@ CANNOT_START = (
     ValueError,
     OSError,
 )
+OPEN_FILES: Final = 8_192  # connections, and what each of them may be sending
 
 
 @click.command()
@@ -43,20 +51,37 @@ def serve(
 ) -> None:
     """Run the server until SIGTERM; running algorithms go on and are taken up again."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    allow_open_files()
     flags = {
         "server.host": host,
         "server.port": port,
         "server.data_dir": data_dir,
         "catalogue.path": catalogue,
     }
-    from compute_ref.app import create_app
-    from compute_ref.serving import serve as serve_app
-
     try:
         settings = load(config, flags=flags)
+        listening = listen(settings.server)
+        server = replace(settings.server, port=listening.getsockname()[1])
+        settings = replace(settings, server=server)
         app = create_app(settings)
-        code = serve_app(app, settings)
     except CANNOT_START as refused:
-        raise click.ClickException(" ".join(str(refused).split())) from refused
+        raise click.ClickException(one_line(refused)) from refused
+    code = serve_app(app, settings, listening)
     sys.stdout.flush()
     os._exit(code)  # a call that hangs in a plug-in's thread must not keep the process
+
+
+def one_line(refused: Exception) -> str:
+    """What keeps the server from starting, on one line."""
+    text = str(refused)
+    if isinstance(refused, OSError) and refused.filename is not None:
+        text = f"{refused.filename}: {refused.strerror}"
+    return " ".join(text.split())
+
+
+def allow_open_files() -> None:
+    """Raise this process's limit of open files, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -13,8 +13,9 @@ from io import BytesIO
 from itertools import islice
 from typing import Any, Final
 
+from compute_ref.jobs.entries import Entry
 from compute_ref.jobs.files import Disk
-from compute_ref.jobs.journal import Entry, Journal
+from compute_ref.jobs.journal import Journal
 from compute_ref.jobs.records import decode, encode, sound
 
 logger = logging.getLogger("compute_ref.store")

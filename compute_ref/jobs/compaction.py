@@ -39,20 +39,22 @@ def _compact(journal: Journal, file: JournalFile, disk: Disk, ending: Callable[[
     copied = _copy_current(journal, new, ending)
     while journal.end - copied > SHORT_TAIL:
         copied = _copy_tail(journal, new, copied)
-    new.sync()
+    file.sync()
     with journal.held() as durable_at:
         with journal.lock:
             journal.check()
             _copy_tail(journal, new, copied)
-            new.sync()
+            file.sync()
             disk.replace(DRAFT, JOURNAL)
-            position = journal.install(new)
+            former, position = journal.install(new), journal.position()
         try:
             disk.sync()
         except OSError:
+            former.close()
             journal.give_up()  # after a power cut the name could be the old file's again
             raise
         durable_at(position)
+    former.close()
 
 
 def _copy_current(journal: Journal, new: Journal, ending: Callable[[], bool]) -> int:

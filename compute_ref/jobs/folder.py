@@ -12,8 +12,10 @@ from typing import Final
 
 from compute_ref.jobs import checkpoint
 from compute_ref.jobs.compaction import DRAFT, JOURNAL, Interrupted, compact
+from compute_ref.jobs.entries import Summary, Watcher
 from compute_ref.jobs.files import Disk
-from compute_ref.jobs.journal import Journal, Summary, Watcher
+from compute_ref.jobs.journal import Journal
+from compute_ref.jobs.records import StoreDamaged
 from compute_ref.refusals import StoreUnavailable
 
 logger = logging.getLogger("compute_ref.store")
@@ -103,7 +105,7 @@ class StoreFolder:
             task(journal)
         except Interrupted:
             logger.info("The store's compaction was given up, as the server ends.")
-        except (OSError, StoreUnavailable) as failed:
+        except (OSError, StoreUnavailable, StoreDamaged) as failed:
             logger.warning("The store could not be tidied now: %s", failed)
             # Not again at the very next change.
             self._compact_at = max(self._compact_at, journal.end + WORTH_COMPACTING)

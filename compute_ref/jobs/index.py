@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-from compute_ref.jobs.journal import Entry
+from compute_ref.jobs.entries import Entry
 from compute_ref.jobs.model import FINAL, Status
 
 

@@ -12,11 +12,12 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from compute_ref.jobs.commits import Commits, Position
+from compute_ref.jobs.entries import Entry, Fields, Summary, Watcher
 from compute_ref.jobs.files import JournalFile
 from compute_ref.jobs.records import (
     FORMAT,
@@ -33,38 +34,6 @@ from compute_ref.refusals import StoreUnavailable
 
 logger = logging.getLogger("compute_ref.store")
 
-Fields = tuple[Any, ...]
-
-
-class Entry(NamedTuple):
-    """Where the record of a document lies, and what of the document is kept in memory.
-
-    Offset and length share one number, as there is an entry for everything that is stored.
-    """
-
-    place: int
-    fields: Fields = ()
-
-    @classmethod
-    def at(cls, offset: int, length: int, fields: Fields = ()) -> Entry:
-        """The entry of a record of `length` bytes at `offset`."""
-        return cls(offset << 32 | length, fields)
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """Offset and length of the record, in bytes."""
-        return self.place >> 32, self.place & 0xFFFFFFFF
-
-
-class Summary(Protocol):
-    """What of a table's documents is kept in memory."""
-
-    def of(self, document: Mapping[str, Any]) -> Fields:
-        """The fields of a document."""
-
-    def again(self, fields: Iterable[Any]) -> Fields:
-        """The same, from the fields as JSON gives them back."""
-
 
 class Checkpoint(Protocol):
     """An index written earlier, which spares reading the file up to `end`."""
@@ -80,7 +49,6 @@ class Checkpoint(Protocol):
         """Table, key, place and fields of every document at `end`, in their order."""
 
 
-Watcher = Callable[[str, str, Entry | None], None]
 Share = Callable[[str], str]
 
 
@@ -113,7 +81,7 @@ class Journal:
         self._sync = sync
         self._closed = False
         self._begun = 0
-        self._commits = Commits(self._position)
+        self._commits = Commits(self.position)
         self._load(checkpoint)
 
     def apply(self, changes: Sequence[Change]) -> int:
@@ -171,16 +139,24 @@ class Journal:
         self.end += len(line)
         self.ticket += 1
 
+    def position(self) -> Position:
+        """How far the file has come."""
+        with self.lock:
+            return Position(self.ticket, self.end, self._file)
+
     def held(self) -> AbstractContextManager[Callable[[Position], None]]:
         """Let nobody's wait for the disk begin or end; see :meth:`Commits.held`."""
         return self._commits.held()
 
-    def install(self, other: Journal) -> Position:
-        """Go on with the file and entries of `other`, which holds the same; held, and locked."""
-        self._file.close()
+    def install(self, other: Journal) -> JournalFile:
+        """Go on with the file and entries of `other`, which holds the same; held, and locked.
+
+        Returns the file that was in use, for closing: to give its blocks back takes a while.
+        """
+        former = self._file
         self._file, self.tables, self.end = other._file, other.tables, other.end
         self.generation = other.generation
-        return self._position()
+        return former
 
     def uses(self, file: JournalFile) -> bool:
         """Whether `file` is the one in use."""
@@ -195,7 +171,7 @@ class Journal:
         if self._closed:
             return
         try:
-            if self._sync and self.end > self._begun:
+            if self._sync and self.ticket > self._begun:
                 self.sync()
                 self.apply([])
         except StoreUnavailable:
@@ -204,10 +180,6 @@ class Journal:
             self._closed = True
             self._commits.give_up()
             self._file.close()
-
-    def _position(self) -> Position:
-        with self.lock:
-            return Position(self.ticket, self.end, self._file)
 
     def _append(self, line: bytes) -> None:
         try:
@@ -267,10 +239,10 @@ class Journal:
                 self._enter(table, share(key), line.offset, line.length, fields)
             self.end = line.end
         self._cut_tail()
-        self._begun = self.end
         if self._sync:  # from now on others act upon what a killed server left unsynced
             self.ticket += 1
             self.sync()
+        self._begun = self.ticket
 
     def _take_over(self, checkpoint: Checkpoint, share: Share) -> None:
         for table, key, place, fields in checkpoint.entries():

@@ -19,10 +19,11 @@ from compute_ref.assets.plan import Order, Plan
 from compute_ref.clock import Clock
 from compute_ref.identity.nonces import NonceClaim
 from compute_ref.jobs.documents import from_document, to_document
+from compute_ref.jobs.entries import Summary
 from compute_ref.jobs.files import Disk, MemoryFile
 from compute_ref.jobs.folder import StoreFolder
 from compute_ref.jobs.index import JobFilter, JobIndex, Known
-from compute_ref.jobs.journal import Journal, Summary
+from compute_ref.jobs.journal import Journal
 from compute_ref.jobs.ledger import Ledger, Revocation
 from compute_ref.jobs.model import Job, StopRequest
 from compute_ref.jobs.tables import JournalDB, JournalStorage

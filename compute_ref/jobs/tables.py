@@ -10,7 +10,8 @@ from typing import Any, Final
 from tinydb import Storage, TinyDB
 from tinydb.table import Table
 
-from compute_ref.jobs.journal import Fields, Journal
+from compute_ref.jobs.entries import Fields
+from compute_ref.jobs.journal import Journal
 from compute_ref.jobs.records import Change
 
 Document = dict[str, Any]

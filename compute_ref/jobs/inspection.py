@@ -1,0 +1,139 @@
+"""Looking at a store's file without changing it: what ``compute-ref store check`` shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from compute_ref.jobs.compaction import JOURNAL
+from compute_ref.jobs.records import CHUNK, FORMAT, LONGEST_HEADER, Line, lines
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Bytes of the file that are no sound record, from `offset` up to but without `end`."""
+
+    offset: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a store's file holds.
+
+    `documents` counts what is current by table; `damages` stops a server from starting; `torn` is
+    an unfinished end, which a start cuts off (a running server may be writing it just now);
+    `header` says what is wrong with the first line, "" for nothing.
+    """
+
+    path: Path
+    size: int
+    records: int
+    documents: Mapping[str, int]
+    damages: tuple[Damage, ...]
+    torn: Damage | None
+    header: str
+
+    @property
+    def sound(self) -> bool:
+        """Whether a server can start on it."""
+        return not self.damages and not self.header
+
+
+def check(folder: Path) -> Report:
+    """Read the whole store of a data folder; FileNotFoundError where there is none.
+
+    Needs no lock, and may be called while a server runs.
+    """
+    path = folder / JOURNAL
+    look = _Look()
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        for line in lines(iter(lambda: file.read(CHUNK), b""), 0):
+            look.at(line)
+    return look.report(path, size)
+
+
+class _Look:
+    """One pass over a file."""
+
+    def __init__(self) -> None:
+        self._header: object = None
+        self._records = 0
+        self._current: dict[tuple[str, str], None] = {}
+        self._damages: list[Damage] = []
+        self._unsure: list[Damage] = []  # damage, unless all that comes later was unsynced as well
+        self._open: int | None = None
+        self._end = 0
+
+    def at(self, line: Line | int) -> None:
+        if isinstance(line, int):
+            self._open = line if self._open is None else self._open
+            return
+        self._close(line.offset)
+        self._damages += [one for one in self._unsure if one.offset < line.durable]
+        self._unsure = [one for one in self._unsure if one.offset >= line.durable]
+        self._end = line.end
+        if line.offset == 0:
+            self._header = line.content
+        elif isinstance(line.content, list):
+            self._take(line)
+
+    def report(self, path: Path, size: int) -> Report:
+        self._close(size)
+        torn = self._unsure[0] if self._unsure else None
+        return Report(
+            path=path,
+            size=size,
+            records=self._records,
+            documents=Counter(table for table, _ in self._current),
+            damages=tuple(self._damages),
+            torn=Damage(torn.offset, size) if torn else None,
+            header=_complaint(self._header, size),
+        )
+
+    def _close(self, end: int) -> None:
+        if self._open is not None:
+            self._unsure.append(Damage(self._open, end))
+            self._open = None
+
+    def _take(self, line: Line) -> None:
+        if self._unsure:
+            return  # torn with what stands before it
+        self._records += 1
+        for table, key, document in line.changes:
+            if document is None:
+                self._current.pop((table, key), None)
+            else:
+                self._current[table, key] = None
+
+
+def _complaint(header: object, size: int) -> str:
+    if header is None:
+        return "" if size < LONGEST_HEADER else "it does not begin with a sound header"
+    if not isinstance(header, dict) or header.get("format") != FORMAT["format"]:
+        return "it is not a store of this program"
+    if header.get("version") != FORMAT["version"]:
+        return "it was written by another version of this program"
+    return ""
+
+
+def sentences(report: Report) -> Iterable[str]:
+    """The report for people, a line each."""
+    counts = ", ".join(f"{n} {table}" for table, n in sorted(report.documents.items()))
+    yield f"{report.path}: {report.size} bytes, {report.records} records; now {counts or 'empty'}."
+    if report.header:
+        yield f"The file cannot be used: {report.header}."
+    for damage in report.damages:
+        yield f"Damaged from byte {damage.offset} up to byte {damage.end}."
+    if report.torn:
+        yield (
+            f"The end, from byte {report.torn.offset} on, is an unfinished record."
+            " The next start cuts it off; nothing that was acknowledged is in it."
+        )
+    if report.sound:
+        yield "The store is sound."
+    else:
+        yield "A server refuses to start on it. Restore the file from a backup."
