@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -28,6 +29,8 @@ from compute_ref.plugins import Backend
 from compute_ref.plugins.registry import GivenBackends, make_backends, plugin_manager, site_of
 from compute_ref.services import Services
 from compute_ref.settings import Environment, Settings
+
+logger = logging.getLogger("compute_ref")
 
 
 class ComputeRef:
@@ -169,9 +172,9 @@ def _backends(
         is_loopback(server.host),
     )
     made = make_backends(hooks, (one.backend for one in settings.environments), site)
-    for backend in made.values():
+    for name, backend in made.items():
         closing.callback(backend.close)
-        backend.check()
+        logger.info("backend %s: %s", name, backend.check())
     return {one.id: made[one.backend] for one in settings.environments}
 
 
