@@ -1,13 +1,17 @@
 """Putting a server together, and taking it apart."""
 
+from __future__ import annotations
+
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NoReturn
 from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from compute_ref.app import create_app, is_loopback, own_url
+from compute_ref.app import ComputeRef, create_app, is_loopback, own_url
 from compute_ref.jobs.folder import StoreLocked
 from compute_ref.plugins import BackendUnavailable, hookimpl
 from compute_ref.plugins.registry import BackendUnknown
@@ -17,26 +21,26 @@ from compute_ref.testing.kit import instant_settings
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Settings:
     return instant_settings(tmp_path)
 
 
-def ask(app, path="/"):
+def ask(app: ComputeRef, path: str = "/") -> tuple[str, bytes]:
     environ = {"PATH_INFO": path}
     setup_testing_defaults(environ)
-    told = []
+    told: list[str] = []
     body = b"".join(app(environ, lambda status, headers: told.append(status)))
     return told[0], body
 
 
-def test_it_is_an_ordinary_wsgi_callable(settings):
+def test_it_is_an_ordinary_wsgi_callable(settings: Settings) -> None:
     with create_app(settings, backends={"instant": InstantBackend()}) as app:
         status, body = ask(app)
         assert status.startswith("200")
         assert b"computeStart" in body
 
 
-def test_nothing_runs_before_it_is_made_and_nothing_after_it_is_closed(settings):
+def test_nothing_runs_before_it_is_made_and_nothing_after_it_is_closed(settings: Settings) -> None:
     before = set(threading.enumerate())
     app = create_app(settings, backends={"instant": InstantBackend()})
     app.close()
@@ -47,7 +51,9 @@ def test_nothing_runs_before_it_is_made_and_nothing_after_it_is_closed(settings)
     assert [thread.name for thread in left if thread.is_alive()] == []
 
 
-def test_an_unknown_backend_is_named_with_what_there_is_and_what_to_install(settings):
+def test_an_unknown_backend_is_named_with_what_there_is_and_what_to_install(
+    settings: Settings,
+) -> None:
     nowhere = replace(settings, environments=(Environment("x", "cluster"),))
     with pytest.raises(BackendUnknown) as refused:
         create_app(nowhere, backends={"instant": InstantBackend()})
@@ -57,7 +63,7 @@ def test_an_unknown_backend_is_named_with_what_there_is_and_what_to_install(sett
     assert "compute-ref[cluster]" in text
 
 
-def test_a_start_that_fails_leaves_nothing_open(settings):
+def test_a_start_that_fails_leaves_nothing_open(settings: Settings) -> None:
     nowhere = replace(settings, environments=(Environment("x", "cluster"),))
     for _ in range(2):
         with pytest.raises(BackendUnknown):
@@ -66,27 +72,27 @@ def test_a_start_that_fails_leaves_nothing_open(settings):
         pass
 
 
-def test_a_folder_has_one_server(settings):
+def test_a_folder_has_one_server(settings: Settings) -> None:
     backends = {"instant": InstantBackend()}
     with create_app(settings, backends=backends), pytest.raises(StoreLocked):
         create_app(settings, backends=backends)
 
 
-def test_a_backend_that_cannot_work_stops_the_start(settings):
+def test_a_backend_that_cannot_work_stops_the_start(settings: Settings) -> None:
     class Absent(InstantBackend):
-        def check(self):
+        def check(self) -> NoReturn:
             raise BackendUnavailable("Start the thing.")
 
     with pytest.raises(BackendUnavailable, match="Start the thing"):
         create_app(settings, backends={"instant": Absent()})
 
 
-def test_plugins_are_configured_first(settings):
+def test_plugins_are_configured_first(settings: Settings) -> None:
     class Plugin:
-        told = None
+        told: Mapping[str, Mapping[str, Any]] | None = None
 
         @hookimpl
-        def configure(self, options):
+        def configure(self, options: Mapping[str, Mapping[str, Any]]) -> None:
             self.told = options
 
     plugin, options = Plugin(), {"mine": {"a": 1}}
@@ -95,7 +101,7 @@ def test_plugins_are_configured_first(settings):
         assert plugin.told == options
 
 
-def test_the_provider_key_is_kept_and_private(settings):
+def test_the_provider_key_is_kept_and_private(settings: Settings) -> None:
     backends = {"instant": InstantBackend()}
     with create_app(settings, backends=backends) as app:
         first = app.services.provider.address
@@ -118,7 +124,7 @@ def test_the_provider_key_is_kept_and_private(settings):
         ("", False),
     ],
 )
-def test_loopback_is_told_from_the_host(host, expected):
+def test_loopback_is_told_from_the_host(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
 
 
@@ -130,5 +136,5 @@ def test_loopback_is_told_from_the_host(host, expected):
         (Server(public_url="https://a.example/b/"), "https://a.example/b"),
     ],
 )
-def test_the_servers_own_url(server, url):
+def test_the_servers_own_url(server: Server, url: str) -> None:
     assert own_url(Settings((), server=server)) == url

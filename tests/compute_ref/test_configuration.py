@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -21,8 +22,11 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 LOCAL = '[[environments]]\nid = "local"\nbackend = "local"\n'
 
 
+Write = Callable[[str], Path]
+
+
 @pytest.fixture
-def file(tmp_path: Path):
+def file(tmp_path: Path) -> Write:
     """Write a configuration file; returns its path."""
 
     def write(text: str) -> Path:
@@ -33,7 +37,11 @@ def file(tmp_path: Path):
     return write
 
 
-def refusal(file: Path | None = None, variables=None, flags=None) -> str:
+def refusal(
+    file: Path | None = None,
+    variables: dict[str, str] | None = None,
+    flags: dict[str, Any] | None = None,
+) -> str:
     with pytest.raises(ConfigurationError) as refused:
         load(file, variables or {}, flags)
     text = str(refused.value)
@@ -41,13 +49,13 @@ def refusal(file: Path | None = None, variables=None, flags=None) -> str:
     return text
 
 
-def test_with_nothing_given_there_is_one_local_environment():
+def test_with_nothing_given_there_is_one_local_environment() -> None:
     settings = load(None, {})
     assert settings == Settings((Environment("local", "local"),))
     assert settings.server.host == "127.0.0.1"
 
 
-def test_a_file_says_what_it_needs_and_leaves_the_rest(file, tmp_path):
+def test_a_file_says_what_it_needs_and_leaves_the_rest(file: Write, tmp_path: Path) -> None:
     (tmp_path / "ddos").mkdir()
     settings = load(
         file(f"""
@@ -78,8 +86,8 @@ chains = [1]
 
 
 def test_a_files_paths_are_relative_to_it_and_others_to_the_working_folder(
-    file, tmp_path, monkeypatch
-):
+    file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
@@ -95,14 +103,14 @@ def test_a_files_paths_are_relative_to_it_and_others_to_the_working_folder(
     assert load(None, {"COMPUTE_REF_SERVER_DATA_DIR": "~/d"}).server.data_dir == Path.home() / "d"
 
 
-def test_variables_go_over_the_file_and_flags_over_both(file):
+def test_variables_go_over_the_file_and_flags_over_both(file: Write) -> None:
     written = file("[server]\nport = 1\nthreads = 3\nmax_body = 5000\n")
     variables = {"COMPUTE_REF_SERVER_PORT": "2", "COMPUTE_REF_SERVER_THREADS": "4"}
     server = load(written, variables, {"server.port": 3, "server.host": None}).server
     assert (server.port, server.threads, server.max_body) == (3, 4, 5000)
 
 
-def test_variables_of_the_process_count(monkeypatch):
+def test_variables_of_the_process_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPUTE_REF_SERVER_PORT", "4321")
     assert load().server.port == 4321
 
@@ -127,12 +135,14 @@ def test_variables_of_the_process_count(monkeypatch):
         ("PLUGINS_MINE_KEY", "x", "plugins", "mine", {"key": "x"}),
     ],
 )  # fmt: skip
-def test_a_variable_is_read_as_its_key_wants_it(name, text, section, key, value):
+def test_a_variable_is_read_as_its_key_wants_it(
+    name: str, text: str, section: str, key: str, value: Any
+) -> None:
     found = getattr(load(None, {"COMPUTE_REF_" + name: text}), section)
     assert (found[key] if isinstance(found, dict) else getattr(found, key)) == value
 
 
-def test_environments_come_from_a_variable_as_json(file):
+def test_environments_come_from_a_variable_as_json(file: Write) -> None:
     environments = [{"id": "a", "backend": "local", "maxJobs": 3}, {"id": "b", "backend": "x"}]
     written = file(LOCAL)
     found = load(written, {"COMPUTE_REF_ENVIRONMENTS": json.dumps(environments)}).environments
@@ -142,13 +152,13 @@ def test_environments_come_from_a_variable_as_json(file):
     ]
 
 
-def test_tables_of_plugins_are_merged_key_by_key(file):
+def test_tables_of_plugins_are_merged_key_by_key(file: Write) -> None:
     written = file('[backends.local]\nsandbox = "auto"\nuid_base = 5000\n')
     settings = load(written, {"COMPUTE_REF_BACKENDS_LOCAL_SANDBOX": "none"})
     assert settings.backends == {"local": {"sandbox": "none", "uid_base": 5000}}
 
 
-def test_the_clients_key_is_none_of_the_servers_business():
+def test_the_clients_key_is_none_of_the_servers_business() -> None:
     assert load(None, {"COMPUTE_REF_PRIVATE_KEY": "0x1", "OTHER": "x"}) == load(None, {})
 
 
@@ -166,7 +176,7 @@ def sample(shape: Any, default: Any) -> tuple[str, Any]:
 
 
 @pytest.mark.parametrize("key", [key for key in known_keys() if "." in key])
-def test_every_key_is_also_a_variable(key):
+def test_every_key_is_also_a_variable(key: str) -> None:
     section, name = key.split(".")
     shape = get_type_hints(Settings)[section]
     default = getattr(shape(), name)
@@ -182,18 +192,18 @@ def test_every_key_is_also_a_variable(key):
 # What stops the start
 
 
-def test_a_file_that_is_not_there_is_named_with_what_to_do(tmp_path):
+def test_a_file_that_is_not_there_is_named_with_what_to_do(tmp_path: Path) -> None:
     text = refusal(tmp_path / "none.toml")
     assert str(tmp_path / "none.toml") in text
     assert "compute-ref init" in text
 
 
 @pytest.mark.parametrize("content", ["[server", "port = ", "a = [" * 5000, "[server]\n[server]\n"])
-def test_broken_toml_is_named(file, content):
+def test_broken_toml_is_named(file: Write, content: str) -> None:
     assert "is not valid TOML" in refusal(file(content))
 
 
-def test_bytes_that_are_no_text_are_named(tmp_path):
+def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
     path = tmp_path / "binary.toml"
     path.write_bytes(b"\xff\xfe")
     assert "is not valid TOML" in refusal(path)
@@ -252,7 +262,9 @@ def test_bytes_that_are_no_text_are_named(tmp_path):
         ('[[environments]]\nid = "a"\nbackend = ""', "environments[0].backend: must name"),
     ],
 )
-def test_a_wrong_file_is_told_in_one_line_with_file_key_and_mend(file, content, expected):
+def test_a_wrong_file_is_told_in_one_line_with_file_key_and_mend(
+    file: Write, content: str, expected: str
+) -> None:
     path = file(content)
     assert refusal(path).startswith(f"{path}: {expected}")
 
@@ -262,7 +274,7 @@ def test_a_wrong_file_is_told_in_one_line_with_file_key_and_mend(file, content, 
     ["example.org", "ftp://a.example", "https://", "https://a:99999", "https://[", "http://a/?x",
      "http://a/#x", "http://u@a", "http://a b", "http://a\n", "javascript:alert(1)", "http://ä"],
 )  # fmt: skip
-def test_a_public_url_that_clients_could_not_use_is_refused(url):
+def test_a_public_url_that_clients_could_not_use_is_refused(url: str) -> None:
     text = refusal(None, {"COMPUTE_REF_SERVER_PUBLIC_URL": url})
     assert text.startswith("COMPUTE_REF_SERVER_PUBLIC_URL: server.public_url: must be like https")
 
@@ -270,11 +282,11 @@ def test_a_public_url_that_clients_could_not_use_is_refused(url):
 @pytest.mark.parametrize(
     "url", ["", "http://10.0.0.1:80", "https://a.example/base/", "http://[::1]"]
 )
-def test_a_public_url_may_have_a_port_and_a_path(url):
+def test_a_public_url_may_have_a_port_and_a_path(url: str) -> None:
     assert load(None, {"COMPUTE_REF_SERVER_PUBLIC_URL": url}).server.public_url == url
 
 
-def test_a_data_dir_that_is_a_file_is_refused(file, tmp_path):
+def test_a_data_dir_that_is_a_file_is_refused(file: Write, tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     path = file('[server]\ndata_dir = "data"\n')
     assert refusal(path).startswith(f"{path}: server.data_dir: is a file; name a folder")
@@ -299,19 +311,19 @@ def test_a_data_dir_that_is_a_file_is_refused(file, tmp_path):
         ("BACKENDS_LOCAL", "1", "no such variable; did you mean COMPUTE_REF_BACKENDS?"),
     ],
 )
-def test_a_wrong_variable_is_named(name, text, expected):
+def test_a_wrong_variable_is_named(name: str, text: str, expected: str) -> None:
     assert refusal(None, {"COMPUTE_REF_" + name: text}).startswith(
         f"COMPUTE_REF_{name}: {expected}"
     )
 
 
-def test_a_wrong_flag_is_named_by_its_flag(tmp_path):
+def test_a_wrong_flag_is_named_by_its_flag(tmp_path: Path) -> None:
     text = refusal(None, {}, {"catalogue.path": str(tmp_path / "none")})
     assert text.startswith("--catalogue: catalogue.path: must be a folder")
     assert refusal(None, {}, {"server.port": -1}).startswith("--port: server.port: ")
 
 
-def test_the_last_who_said_it_is_named(file):
+def test_the_last_who_said_it_is_named(file: Write) -> None:
     written = file("[server]\nthreads = 4\nport = 70000\n")
     variables = {"COMPUTE_REF_SERVER_THREADS": "1"}
     assert refusal(written, variables, {"server.port": 1}).startswith("COMPUTE_REF_SERVER_THREADS:")
@@ -343,7 +355,7 @@ def shown(value: Any) -> str:
     return json.dumps(str(value) if isinstance(value, Path) else value)
 
 
-def test_every_key_is_documented_with_its_default():
+def test_every_key_is_documented_with_its_default() -> None:
     expected = {f"environments.{one.name}": shown(one.default) for one in fields(Environment)}
     for section, shape in get_type_hints(Settings).items():
         if is_dataclass(shape):
@@ -353,7 +365,7 @@ def test_every_key_is_documented_with_its_default():
     assert documented == expected
 
 
-def test_every_key_of_the_local_backend_is_documented_with_its_default():
+def test_every_key_of_the_local_backend_is_documented_with_its_default() -> None:
     from compute_ref_local.options import Options
 
     expected = {f"backends.local.{key.name}": shown(key.default) for key in fields(Options)}

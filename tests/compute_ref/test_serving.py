@@ -14,7 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from email.message import Message
 from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 
@@ -24,8 +27,18 @@ from compute_ref.settings import Environment, Server, Settings
 SETTINGS = Settings((Environment("a", "b"),), server=Server(port=0, threads=2, max_body=4096))
 PATIENT = 30  # seconds until a test gives up on an event
 
+Start = Callable[..., tuple[subprocess.Popen[str], str]]
+Asked = Callable[[str, str], http.client.HTTPResponse]
+Connected = Callable[[str], http.client.HTTPConnection]
 
-def echo(environ, start_response):
+
+class Answer(NamedTuple):
+    status: int
+    headers: Message
+    text: bytes
+
+
+def echo(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
     body = environ["wsgi.input"].read()
     headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
     start_response("200 OK", headers)
@@ -33,7 +46,7 @@ def echo(environ, start_response):
 
 
 @contextmanager
-def serving(app, **server) -> Iterator[str]:
+def serving(app: WSGIApplication, **server: Any) -> Iterator[str]:
     listener = Listener(app, replace(SETTINGS, server=replace(SETTINGS.server, **server)))
     thread = threading.Thread(target=listener.run)
     thread.start()
@@ -45,11 +58,11 @@ def serving(app, **server) -> Iterator[str]:
         assert not thread.is_alive()
 
 
-def ask(netloc: str, body: bytes | None = None, **headers: str) -> http.client.HTTPResponse:
+def ask(netloc: str, body: bytes | None = None, **headers: str) -> Answer:
     connection = http.client.HTTPConnection(netloc, timeout=PATIENT)
     connection.request("POST", "/x?secret=1", body, headers)
-    answer = connection.getresponse()
-    answer.text = answer.read()
+    found = connection.getresponse()
+    answer = Answer(found.status, found.headers, found.read())
     connection.close()
     return answer
 
@@ -64,27 +77,27 @@ def raw(netloc: str, sent: bytes) -> tuple[int, dict[str, str], bytes]:
         return answer.status, dict(answer.getheaders()), answer.read()
 
 
-def test_requests_are_answered_on_the_port_that_is_told():
+def test_requests_are_answered_on_the_port_that_is_told() -> None:
     with serving(echo) as netloc:
         assert ask(netloc, b"hello").text == b"hello"
 
 
 @pytest.mark.parametrize("megabytes", [1, 8, 40])
-def test_a_body_far_too_large_is_answered_while_it_is_still_sent(megabytes):
+def test_a_body_far_too_large_is_answered_while_it_is_still_sent(megabytes: int) -> None:
     with serving(echo) as netloc:
         answer = ask(netloc, b"x" * (megabytes << 20))
         assert answer.status == 413
         assert json.loads(answer.text) == {
             "error": "The body is larger than this server takes. Send less."
         }
-        assert answer.getheader("Content-Type") == "application/json"
-        assert answer.getheader("X-Content-Type-Options") == "nosniff"
-        assert answer.getheader("Access-Control-Allow-Origin") == "*"
-        assert answer.getheader("Connection") == "close"
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["Connection"] == "close"
         assert ask(netloc, b"again").text == b"again"
 
 
-def test_a_chunked_body_too_large_is_refused():
+def test_a_chunked_body_too_large_is_refused() -> None:
     chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
     head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     with serving(echo) as netloc:
@@ -93,7 +106,7 @@ def test_a_chunked_body_too_large_is_refused():
     assert "larger" in json.loads(body)["error"]
 
 
-def test_a_body_a_little_too_large_is_the_applications_to_refuse():
+def test_a_body_a_little_too_large_is_the_applications_to_refuse() -> None:
     with serving(echo) as netloc:
         assert ask(netloc, b"x" * 5000).status == 200
 
@@ -110,7 +123,7 @@ def test_a_body_a_little_too_large_is_the_applications_to_refuse():
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
     ],
 )
-def test_what_is_no_request_is_refused_as_json(sent, status):
+def test_what_is_no_request_is_refused_as_json(sent: bytes, status: int) -> None:
     with serving(echo, cors_origins=("https://a.example",)) as netloc:
         found, headers, body = raw(netloc, sent)
         assert found == status
@@ -120,8 +133,8 @@ def test_what_is_no_request_is_refused_as_json(sent, status):
         assert ask(netloc, b"still there").text == b"still there"
 
 
-def test_a_fault_of_the_application_shows_nothing_of_it(caplog):
-    def broken(environ, start_response):
+def test_a_fault_of_the_application_shows_nothing_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(environ: WSGIEnvironment, start_response: StartResponse) -> NoReturn:
         raise RuntimeError("inner secret")
 
     with serving(broken) as netloc:
@@ -132,7 +145,7 @@ def test_a_fault_of_the_application_shows_nothing_of_it(caplog):
     assert "secret=1" not in caplog.text
 
 
-def test_a_client_that_never_ends_its_refused_request_is_cut_when_the_server_ends():
+def test_a_client_that_never_ends_its_refused_request_is_cut_when_the_server_ends() -> None:
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
     with serving(echo) as netloc:
         host, port = netloc.rsplit(":", 1)
@@ -145,7 +158,7 @@ def test_a_client_that_never_ends_its_refused_request_is_cut_when_the_server_end
             pass
 
 
-def test_a_client_that_is_refused_and_goes_leaves_nothing_behind():
+def test_a_client_that_is_refused_and_goes_leaves_nothing_behind() -> None:
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
     listener = Listener(echo, SETTINGS)
     thread = threading.Thread(target=listener.run)
@@ -163,7 +176,7 @@ def test_a_client_that_is_refused_and_goes_leaves_nothing_behind():
         thread.join(PATIENT)
 
 
-def test_a_port_that_is_taken_is_named_with_what_to_do():
+def test_a_port_that_is_taken_is_named_with_what_to_do() -> None:
     with listen(Server(port=0)) as first:
         port = first.getsockname()[1]
         with pytest.raises(CannotListen, match=f"server.port {port}.*in use.*--port"):
@@ -171,7 +184,7 @@ def test_a_port_that_is_taken_is_named_with_what_to_do():
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid", "a" * 70 + ".example"])
-def test_an_address_that_is_not_ours_is_named(host):
+def test_an_address_that_is_not_ours_is_named(host: str) -> None:
     with pytest.raises(CannotListen, match=f"server.host {host}"):
         listen(Server(host=host, port=0))
 
@@ -222,7 +235,7 @@ sys.exit(serve(App(), Settings((Environment("a", "b"),), server=Server(port=0, t
 
 
 @pytest.fixture
-def start(tmp_path: Path):
+def start(tmp_path: Path) -> Iterator[Start]:
     """Start a server process; gives the process and where it listens."""
     program = tmp_path / "program.py"
     program.write_text(textwrap.dedent(PROGRAM))
@@ -242,6 +255,7 @@ def start(tmp_path: Path):
     for process in begun:
         process.kill()
         process.wait()
+        assert process.stdout is not None
         process.stdout.close()
 
 
@@ -254,7 +268,7 @@ def ended(process: subprocess.Popen[str], since: float) -> str:
 
 
 @pytest.fixture
-def asked(connected):
+def asked(connected: Connected) -> Asked:
     """Ask for a path; gives an answer that has begun."""
 
     def asked(netloc: str, path: str) -> http.client.HTTPResponse:
@@ -266,7 +280,7 @@ def asked(connected):
 
 
 @pytest.fixture
-def connected() -> Iterator[Callable[[str], http.client.HTTPConnection]]:
+def connected() -> Iterator[Connected]:
     """A connection, closed at the end of the test with what came over it."""
     with ExitStack() as open_ones:
 
@@ -279,7 +293,7 @@ def connected() -> Iterator[Callable[[str], http.client.HTTPConnection]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_server_well(start, asked, number):
+def test_a_signal_ends_the_server_well(start: Start, asked: Asked, number: signal.Signals) -> None:
     process, netloc = start()
     answer = asked(netloc, "/quick")
     assert answer.read() == b"done"
@@ -289,7 +303,7 @@ def test_a_signal_ends_the_server_well(start, asked, number):
     assert time.monotonic() - since < 4  # an idle connection is nothing to wait for
 
 
-def test_an_answer_under_way_is_finished(start, asked):
+def test_an_answer_under_way_is_finished(start: Start, asked: Asked) -> None:
     process, netloc = start()
     answer = asked(netloc, "/slow")
     assert answer.read(1) == b"x"
@@ -299,7 +313,7 @@ def test_an_answer_under_way_is_finished(start, asked):
     assert ended(process, since) == "closed\n"
 
 
-def test_a_request_that_is_still_coming_is_finished(start):
+def test_a_request_that_is_still_coming_is_finished(start: Start) -> None:
     process, netloc = start()
     host, port = netloc.rsplit(":", 1)
     with socket.create_connection((host, int(port)), timeout=PATIENT) as connection:
@@ -332,7 +346,7 @@ def wait_until_refused(host: str, port: int) -> None:
     raise AssertionError("still accepting")
 
 
-def test_an_answer_without_end_is_cut(start, asked):
+def test_an_answer_without_end_is_cut(start: Start, asked: Asked) -> None:
     process, netloc = start()
     answer = asked(netloc, "/endless")  # its client reads no further
     assert answer.read(1) == b"x"
@@ -342,10 +356,11 @@ def test_an_answer_without_end_is_cut(start, asked):
     assert time.monotonic() - since > 3.5
 
 
-def test_a_call_that_hangs_does_not_keep_the_process(start, connected):
+def test_a_call_that_hangs_does_not_keep_the_process(start: Start, connected: Connected) -> None:
     process, netloc = start()
     connection = connected(netloc)
     connection.request("GET", "/stuck")
+    assert process.stdout is not None
     assert process.stdout.readline() == "stuck\n"
     since = time.monotonic()
     process.send_signal(signal.SIGTERM)
@@ -353,7 +368,7 @@ def test_a_call_that_hangs_does_not_keep_the_process(start, connected):
     assert ended(process, since) == "closed\n"
 
 
-def test_a_close_that_hangs_does_not_keep_the_process(start):
+def test_a_close_that_hangs_does_not_keep_the_process(start: Start) -> None:
     process, _ = start("hang")
     since = time.monotonic()
     process.send_signal(signal.SIGTERM)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live import Consumer, Live, prepare
+
+from tests.endurance.live import Consumer, Live, prepare
 
 ONCE = 'echo run >> "$OUTPUTS/runs.txt"; cat "$INPUTS"/*/0 > "$OUTPUTS/copy.txt"; sleep {seconds}'
 PATIENCE = 90

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from live import Consumer, Live, prepare
-from test_kill import ONCE, assert_ran_once, final_jobs
+from tests.endurance.live import Consumer, Live, prepare
+from tests.endurance.test_kill import ONCE, assert_ran_once, final_jobs
 
 
 def test_an_algorithm_goes_on_while_the_server_is_restarted(tmp_path: Path) -> None:

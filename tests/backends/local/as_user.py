@@ -4,14 +4,18 @@
 are closed to others are covered by ones that show the PATHs only.
 """
 
+from __future__ import annotations
+
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 from compute_ref_local.supervision import kernel
 
 
-def closed_above(path):
+def closed_above(path: Path) -> Path | None:
     """The topmost folder above `path` that others may not pass, or None."""
     for folder in reversed(Path(path).resolve().parents):
         if not folder.stat().st_mode & 0o001:
@@ -19,7 +23,7 @@ def closed_above(path):
     return None
 
 
-def open_way(paths):
+def open_way(paths: Iterable[str]) -> None:
     kernel.own_mounts()
     closed = {path: folder for path in map(Path, paths) if (folder := closed_above(path))}
     places = {path: os.open(path, os.O_PATH) for path in closed}
@@ -30,7 +34,7 @@ def open_way(paths):
         kernel.bind(f"/proc/self/fd/{place}", str(path.resolve()))
 
 
-def main(uid, *arguments):
+def main(uid: str, *arguments: str) -> NoReturn:
     cut = arguments.index("--")
     open_way(arguments[:cut])
     os.setgroups([])

@@ -1,14 +1,18 @@
 """A backend on a data folder that no other user may enter, and algorithms for it to run."""
 
+from __future__ import annotations
+
 import itertools
 import os
 import secrets
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from compute_ref.plugins import Folders, Limits, Run, Site
+from compute_ref.plugins import Exit, Folders, Handle, Limits, Run, Site
 from compute_ref_local import LocalBackend
 
 PATIENCE = 60  # seconds of real time, after which a test gives up
@@ -18,18 +22,18 @@ NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
 class Place:
     """A data folder, the backend on it, and the runs that were made."""
 
-    def __init__(self, data_dir, **options):
+    def __init__(self, data_dir: Path, **options: Any) -> None:
         self.data_dir = data_dir
         self.options = options
         self.backend = self.another_backend()
-        self.runs = []
+        self.runs: list[Run] = []
         self._numbers = itertools.count()
 
-    def another_backend(self):
+    def another_backend(self) -> LocalBackend:
         """As the next server on the same folder has it."""
         return LocalBackend(Site(self.options, self.data_dir, self.data_dir, loopback=True))
 
-    def run(self, entrypoint, *, code="", network=False, **limits):
+    def run(self, entrypoint: str, *, code: str = "", network: bool = False, **limits: Any) -> Run:
         """A run ready to launch; `code` is the algorithm's text."""
         job_id = f"job{next(self._numbers)}z"
         root = self.data_dir / "jobs" / job_id / "1"
@@ -49,29 +53,30 @@ class Place:
         self.runs.append(run)
         return run
 
-    def python(self, code, **limits):
+    def python(self, code: str, **limits: Any) -> Run:
         return self.run("python3 $ALGO", code=code, **limits)
 
-    def wait(self, handle, timeout=PATIENCE):
+    def wait(self, handle: Handle | None, timeout: float = PATIENCE) -> Exit:
+        assert handle is not None, "the run is not there"
         end = self.backend.wait(handle, timeout)
         assert end is not None, "the run did not end"
         return end
 
-    def finish(self, run):
+    def finish(self, run: Run) -> Exit:
         """Launch and wait to the end: nothing is alive then."""
         handle = self.backend.launch(run)
         end = self.wait(handle)
         assert self.alive(run) == []
         return end
 
-    def log(self, run):
+    def log(self, run: Run) -> str:
         path = run.folders.logs / "algorithm.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def output(self, run, name):
+    def output(self, run: Run, name: str) -> str:
         return (run.folders.outputs / name).read_text()
 
-    def until(self, true):
+    def until(self, true: Callable[[], bool]) -> None:
         """Return once `true()` is."""
         pause = threading.Event()
         for _ in range(100 * PATIENCE):
@@ -80,19 +85,20 @@ class Place:
             pause.wait(0.01)
         raise AssertionError("it did not come to pass")
 
-    def alive(self, run):
+    def alive(self, run: Run) -> list[int]:
         """Every process, not yet ended, that carries the run's own secret."""
         mark = f"secret={run.variables['secret']}".encode()
         return [pid for pid in running() if mark in environment(pid)]
 
-    def supervisor(self, run):
+    def supervisor(self, run: Run) -> int:
         """The process id of the run's supervisor."""
         name = self.backend.name(run.job_id, run.number)
         found = self.backend._control(name).read_supervisor()
-        return None if found is None else found.pid
+        assert found is not None, "the run has no supervisor"
+        return found.pid
 
 
-def running():
+def running() -> Iterator[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -103,21 +109,21 @@ def running():
                 yield int(entry.name)
 
 
-def environment(pid):
+def environment(pid: int) -> list[bytes]:
     try:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return []
 
 
-def settle(place):
+def settle(place: Place) -> None:
     for run in place.runs:
         place.backend.remove(place.backend.name(run.job_id, run.number))
         assert place.alive(run) == []
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path: Path) -> Iterator[Place]:
     """Sandboxed, on a folder whose parents are closed to the runs' users."""
     place = Place(tmp_path / "data", sandbox="require")
     yield place
@@ -125,7 +131,7 @@ def place(tmp_path):
 
 
 @pytest.fixture
-def open_folder(tmp_path_factory):
+def open_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder that every user may walk to."""
     import shutil
     import tempfile
@@ -137,7 +143,7 @@ def open_folder(tmp_path_factory):
 
 
 @pytest.fixture
-def bare(open_folder):
+def bare(open_folder: Path) -> Iterator[Place]:
     """Without a sandbox."""
     place = Place(open_folder / "data", sandbox="none")
     yield place
@@ -145,6 +151,6 @@ def bare(open_folder):
 
 
 @pytest.fixture(scope="session")
-def as_root():
+def as_root() -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root")

@@ -3,6 +3,8 @@
 ``launcher.py DATA_DIR JOB_ID ENTRYPOINT SANDBOX [UID]``, as user UID if that is given.
 """
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from compute_ref_local import LocalBackend
 NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
 
 
-def main(data_dir, job_id, entrypoint, sandbox):
+def main(data_dir: str, job_id: str, entrypoint: str, sandbox: str) -> None:
     root = Path(data_dir) / "jobs" / job_id / "1"
     folders = Folders(root, *(root / name for name in NAMES))
     for name in NAMES:

@@ -1,18 +1,23 @@
 """Without a sandbox: real folders, a user of its own where the server is root, limits."""
 
+from __future__ import annotations
+
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from compute_ref.plugins import BackendUnavailable, Exit, ExitReason, Limits
+from tests.backends.local.conftest import Place
 
 pytestmark = pytest.mark.usefixtures("as_root")
 MIB = 2**20
 
 
-def test_it_has_the_same_variables_with_real_paths(bare):
+def test_it_has_the_same_variables_with_real_paths(bare: Place) -> None:
     run = bare.run("env; pwd; cat $INPUTS/data; echo x > $OUTPUTS/x")
     assert bare.finish(run) == Exit(0)
     lines = bare.log(run).splitlines()
@@ -24,7 +29,7 @@ def test_it_has_the_same_variables_with_real_paths(bare):
     assert bare.output(run, "x") == "x\n"
 
 
-def test_a_path_with_spaces_is_quoted(bare):
+def test_a_path_with_spaces_is_quoted(bare: Place) -> None:
     run = bare.run("$ALGO there", code="#!/bin/sh\necho hello $1\n")
     moved = run.folders.root.parent / "1 and more"
     folders = replace(
@@ -42,7 +47,7 @@ def test_a_path_with_spaces_is_quoted(bare):
     assert bare.log(run) == "hello there\n"
 
 
-def test_the_user_of_its_own_keeps_it_from_keys_and_from_other_jobs(bare):
+def test_the_user_of_its_own_keeps_it_from_keys_and_from_other_jobs(bare: Place) -> None:
     bare.backend.check()
     key = bare.data_dir / "provider.key"
     key.write_text("the key")
@@ -61,7 +66,7 @@ def test_the_user_of_its_own_keeps_it_from_keys_and_from_other_jobs(bare):
     assert bare.log(run).count("Permission denied") == len(targets), bare.log(run)
 
 
-def test_it_cannot_change_its_inputs_log_or_exit(bare):
+def test_it_cannot_change_its_inputs_log_or_exit(bare: Place) -> None:
     run = bare.run("true")
     folders = run.folders
     targets = (folders.inputs, folders.logs, folders.transformations, folders.control, folders.root)
@@ -72,7 +77,7 @@ def test_it_cannot_change_its_inputs_log_or_exit(bare):
     assert bare.log(run).count("Permission denied") == len(targets) + 1
 
 
-def test_it_cannot_end_its_supervisor_nor_gain_rights(bare):
+def test_it_cannot_end_its_supervisor_nor_gain_rights(bare: Place) -> None:
     run = bare.run("kill -9 $PPID; kill -9 -1; grep NoNewPrivs /proc/self/status")
     end = bare.finish(run)
     assert end.code in (0, 137)
@@ -88,18 +93,18 @@ def test_it_cannot_end_its_supervisor_nor_gain_rights(bare):
         ("sleep 600", {"seconds": 1}, "timeout"),
     ],
 )
-def test_limits_hold(bare, code, limits, reason):
+def test_limits_hold(bare: Place, code: str, limits: dict[str, Any], reason: str) -> None:
     run = bare.run("sh $ALGO", code=code, **limits)
     end = bare.finish(run)
     assert (end.reason, end.code != 0) == (reason, True), bare.log(run)
 
 
-def test_children_that_left_their_session_are_ended(bare):
+def test_children_that_left_their_session_are_ended(bare: Place) -> None:
     run = bare.run("setsid sh -c 'trap \"\" TERM; sleep 600' & exit 3")
     assert bare.finish(run) == Exit(3)
 
 
-def test_a_killed_supervisor_leaves_nothing_that_stop_does_not_end(bare):
+def test_a_killed_supervisor_leaves_nothing_that_stop_does_not_end(bare: Place) -> None:
     run = bare.run("setsid sleep 600 & sleep 600 & echo ready; wait")
     handle = bare.backend.launch(run)
     bare.until(lambda: "ready" in bare.log(run))
@@ -109,13 +114,15 @@ def test_a_killed_supervisor_leaves_nothing_that_stop_does_not_end(bare):
     assert bare.wait(handle, 0).reason is ExitReason.LOST
 
 
-def test_a_data_folder_that_no_user_may_enter_is_refused_with_the_mend(tmp_path, bare):
+def test_a_data_folder_that_no_user_may_enter_is_refused_with_the_mend(
+    tmp_path: Path, bare: Place
+) -> None:
     bare.data_dir = tmp_path / "closed"
     with pytest.raises(BackendUnavailable, match="let every user pass"):
         bare.another_backend().check()
 
 
-def test_it_says_what_is_not_held(bare):
+def test_it_says_what_is_not_held(bare: Place) -> None:
     held = bare.backend.enforced(Limits(1, 2**30, 2**30, 2**20, 60, 256))
     assert held["network"] == "no"
     assert held["filesystem"] == "file permissions"

@@ -1,13 +1,19 @@
 """What an algorithm tries and does not get."""
 
+from __future__ import annotations
+
 import http.server
 import os
 import socket
+import sys
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from compute_ref.plugins import Exit, ExitReason
+from compute_ref.plugins import Exit, ExitReason, Run
+from tests.backends.local.conftest import Place
 
 SECRET = "the secret of the server"
 
@@ -23,19 +29,21 @@ def attempt(name, function):
 """
 
 
-def reported(place, run):
+def reported(place: Place, run: Run) -> dict[str, str]:
     lines = (line.partition(" ") for line in place.output(run, "report").splitlines())
     return {name: found for name, _, found in lines}
 
 
-def test_it_sees_its_inputs_and_writes_its_outputs(place):
+def test_it_sees_its_inputs_and_writes_its_outputs(place: Place) -> None:
     run = place.run('cat "$INPUTS/data" > "$OUTPUTS/copy"; echo said; echo complained >&2')
     assert place.finish(run) == Exit(0)
     assert place.output(run, "copy") == f"the input of {run.job_id}"
     assert place.log(run) == "said\ncomplained\n"
 
 
-def test_it_sees_the_variables_of_the_page_and_nothing_of_the_server(place, monkeypatch):
+def test_it_sees_the_variables_of_the_page_and_nothing_of_the_server(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SERVER_SECRET", SECRET)
     run = place.run("env")
     place.finish(run)
@@ -49,19 +57,19 @@ def test_it_sees_the_variables_of_the_page_and_nothing_of_the_server(place, monk
     }
 
 
-def test_its_path_may_hold_what_a_shell_would_take_apart(place):
+def test_its_path_may_hold_what_a_shell_would_take_apart(place: Place) -> None:
     run = place.run("sh $ALGO 'a b'", code='echo "$0" "$1"')
     assert place.finish(run) == Exit(0)
     assert place.log(run) == "/data/transformations/algorithm a b\n"
 
 
-def test_the_servers_own_interpreter_is_there(place):
+def test_the_servers_own_interpreter_is_there(place: Place) -> None:
     run = place.python("import sys, json, ssl, sqlite3; print(sys.version_info[:2])")
     assert place.finish(run) == Exit(0), place.log(run)
-    assert place.log(run) == f"{tuple(os.sys.version_info[:2])}\n"
+    assert place.log(run) == f"{tuple(sys.version_info[:2])}\n"
 
 
-def test_it_cannot_read_accounts_keys_or_the_inputs_of_another_job(place):
+def test_it_cannot_read_accounts_keys_or_the_inputs_of_another_job(place: Place) -> None:
     place.data_dir.mkdir(exist_ok=True)
     key = place.data_dir / "provider.key"
     key.write_text(SECRET)
@@ -88,7 +96,9 @@ def test_it_cannot_read_accounts_keys_or_the_inputs_of_another_job(place):
 
 
 @pytest.mark.usefixtures("as_root")
-def test_each_running_algorithm_is_a_user_of_its_own_that_owns_only_its_outputs(place):
+def test_each_running_algorithm_is_a_user_of_its_own_that_owns_only_its_outputs(
+    place: Place,
+) -> None:
     runs = [place.run("id -u > $OUTPUTS/uid; read line < $OUTPUTS/go") for _ in range(3)]
     for run in runs:
         os.mkfifo(run.folders.outputs / "go", 0o666)
@@ -103,14 +113,14 @@ def test_each_running_algorithm_is_a_user_of_its_own_that_owns_only_its_outputs(
 
 
 @pytest.mark.usefixtures("as_root")
-def test_after_the_end_the_outputs_are_out_of_the_users_reach(place):
+def test_after_the_end_the_outputs_are_out_of_the_users_reach(place: Place) -> None:
     run = place.run("echo done > $OUTPUTS/done")
     place.finish(run)
     status = run.folders.outputs.stat()
     assert (status.st_uid, status.st_mode & 0o777) == (0, 0o700)
 
 
-def test_it_cannot_write_outside_its_outputs(place):
+def test_it_cannot_write_outside_its_outputs(place: Place) -> None:
     places = ["/", "/data", "/data/inputs", "/data/ddos", "/data/transformations", "/data/logs"]
     places += ["/usr", "/usr/bin", "/etc", "/dev", "/proc/sys/kernel", "/root"]
     run = place.python(
@@ -126,7 +136,7 @@ def test_it_cannot_write_outside_its_outputs(place):
     assert not list(place.data_dir.rglob("intruder"))
 
 
-def test_it_cannot_put_a_link_in_place_of_its_log_or_outputs(place):
+def test_it_cannot_put_a_link_in_place_of_its_log_or_outputs(place: Place) -> None:
     run = place.python(
         REPORT
         + "attempt('log', lambda: os.unlink('/data/logs/algorithm.log'))\n"
@@ -145,7 +155,7 @@ def test_it_cannot_put_a_link_in_place_of_its_log_or_outputs(place):
     assert not run.folders.outputs.is_symlink()
 
 
-def test_it_cannot_hard_link_a_file_of_the_server_into_its_outputs(place):
+def test_it_cannot_hard_link_a_file_of_the_server_into_its_outputs(place: Place) -> None:
     sources = ["/data/inputs/data", "/data/transformations/algorithm", "/usr/bin/env"]
     run = place.python(
         REPORT
@@ -158,24 +168,27 @@ def test_it_cannot_hard_link_a_file_of_the_server_into_its_outputs(place):
     assert (run.folders.inputs / "data").stat().st_nlink == 1
 
 
+Neighbour = tuple[int, list[str]]
+
+
 @pytest.fixture
-def neighbour():
-    """A server on loopback of this machine, that counts who came."""
-    came = []
+def neighbour() -> Iterator[Neighbour]:
+    """A server on loopback of this machine: its port, and the paths of those who came."""
+    came: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
+        def do_GET(self) -> None:
             came.append(self.path)
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *_):
+        def log_message(self, *_: object) -> None:
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield server.server_address[1], came
+    yield server.server_port, came
     server.shutdown()
     thread.join()
     server.server_close()
@@ -189,7 +202,9 @@ def call(host, port):
 """
 
 
-def test_it_reaches_no_server_of_this_machine_nor_any_address(place, neighbour):
+def test_it_reaches_no_server_of_this_machine_nor_any_address(
+    place: Place, neighbour: Neighbour
+) -> None:
     port, came = neighbour
     run = place.python(
         REPORT
@@ -205,7 +220,7 @@ def test_it_reaches_no_server_of_this_machine_nor_any_address(place, neighbour):
     assert came == []
 
 
-def test_it_has_the_network_where_the_datasets_allow_it(place, neighbour):
+def test_it_has_the_network_where_the_datasets_allow_it(place: Place, neighbour: Neighbour) -> None:
     port, came = neighbour
     run = place.python(
         REPORT + CALL + f"attempt('loopback', lambda: call('127.0.0.1', {port}))\n", network=True
@@ -214,7 +229,7 @@ def test_it_has_the_network_where_the_datasets_allow_it(place, neighbour):
     assert reported(place, run) == {"loopback": "reached"}
 
 
-def test_it_reaches_no_abstract_socket_of_this_machine(place):
+def test_it_reaches_no_abstract_socket_of_this_machine(place: Place) -> None:
     name = f"\0compute-ref-{os.getpid()}"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(name)
@@ -228,7 +243,7 @@ def test_it_reaches_no_abstract_socket_of_this_machine(place):
     assert reported(place, run) == {"abstract": "ConnectionRefusedError"}
 
 
-def test_it_sees_no_process_but_its_own(place):
+def test_it_sees_no_process_but_its_own(place: Place) -> None:
     run = place.python(
         REPORT
         + f"attempt('kill', lambda: os.kill({os.getpid()}, 9))\n"
@@ -238,7 +253,7 @@ def test_it_sees_no_process_but_its_own(place):
     assert reported(place, run) == {"kill": "ProcessLookupError", "see": "True"}
 
 
-def test_it_cannot_make_itself_root_or_new_namespaces(place):
+def test_it_cannot_make_itself_root_or_new_namespaces(place: Place) -> None:
     run = place.python(
         REPORT
         + "import ctypes\nlibc = ctypes.CDLL(None)\n"
@@ -276,7 +291,7 @@ while not os.path.exists("/data/outputs/result"):
 """
 
 
-def test_a_child_left_behind_is_ended_before_the_run_is_over(place):
+def test_a_child_left_behind_is_ended_before_the_run_is_over(place: Place) -> None:
     run = place.python(DAEMON)
     assert place.finish(run) == Exit(0)
     (run.folders.outputs / "result").write_text("as it was")
@@ -285,7 +300,7 @@ def test_a_child_left_behind_is_ended_before_the_run_is_over(place):
     assert place.output(run, "result") == "as it was"
 
 
-def test_a_path_that_the_operator_adds_is_shown_read_only(tmp_path, place):
+def test_a_path_that_the_operator_adds_is_shown_read_only(tmp_path: Path, place: Place) -> None:
     extra = tmp_path / "extra"
     extra.mkdir()
     (extra / "model").write_text("weights")
@@ -297,7 +312,7 @@ def test_a_path_that_the_operator_adds_is_shown_read_only(tmp_path, place):
     assert not (extra / "intruder").exists()
 
 
-def test_what_bubblewrap_says_of_this_machine_is_not_for_the_consumer(place):
+def test_what_bubblewrap_says_of_this_machine_is_not_for_the_consumer(place: Place) -> None:
     run = place.run("echo never")
     place.backend.check()
     (run.folders.inputs / "data").unlink()
@@ -311,7 +326,9 @@ def test_what_bubblewrap_says_of_this_machine_is_not_for_the_consumer(place):
     assert place.finish(run) == Exit(0)
 
 
-def test_an_algorithm_that_cannot_be_started_at_all_is_the_backends_fault(tmp_path, place):
+def test_an_algorithm_that_cannot_be_started_at_all_is_the_backends_fault(
+    tmp_path: Path, place: Place
+) -> None:
     extra = tmp_path / "extra"
     extra.mkdir()
     place.options = {"sandbox": "require", "bind": [str(extra)]}

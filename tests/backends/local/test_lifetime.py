@@ -1,25 +1,32 @@
 """A run goes on without the server that launched it, and its name is never run twice."""
 
+from __future__ import annotations
+
 import fcntl
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, NoReturn
 
 import pytest
 
-from compute_ref.plugins import Exit, ExitReason
+from compute_ref.plugins import Exit, ExitReason, Handle, Run
+from compute_ref_local import LocalBackend
+from tests.backends.local.conftest import Place
 
 LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 
 
 @pytest.fixture
-def launched_and_killed(place, tmp_path):
+def launched_and_killed(place: Place, tmp_path: Path) -> Callable[[Run], str]:
     """Launch an entrypoint from another process and kill -9 that; returns the run's name."""
 
-    def launch(run):
+    def launch(run: Run) -> str:
         arguments = [str(place.data_dir), run.job_id, run.entrypoint, "require"]
         server = subprocess.Popen(
             [sys.executable, LAUNCHER, *arguments],
@@ -29,23 +36,28 @@ def launched_and_killed(place, tmp_path):
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         with server:
+            assert server.stdout is not None
             assert "sandboxed" in server.stdout.readline()
             assert server.stdout.readline().startswith("launched")
             server.kill()
+        assert isinstance(run.variables, dict)
         run.variables["secret"] = run.job_id
         return place.backend.name(run.job_id, run.number)
 
     return launch
 
 
-def name_of(place, run):
+def name_of(place: Place, run: Run) -> str:
     return place.backend.name(run.job_id, run.number)
 
 
-def test_a_run_outlives_a_killed_server_and_is_taken_up_by_the_next(place, launched_and_killed):
+def test_a_run_outlives_a_killed_server_and_is_taken_up_by_the_next(
+    place: Place, launched_and_killed: Callable[[Run], str]
+) -> None:
     run = place.run("until test -e $OUTPUTS/go; do sleep 0.01; done; echo on; exit 9")
     name = launched_and_killed(run)
     handle = place.backend.find(name)
+    assert handle is not None
     assert place.backend.wait(handle, 0) is None
     assert name in place.backend.list()
     (run.folders.outputs / "go").touch()
@@ -55,7 +67,9 @@ def test_a_run_outlives_a_killed_server_and_is_taken_up_by_the_next(place, launc
     assert name not in place.backend.list()
 
 
-def test_a_run_that_ended_while_no_server_was_there_is_found_too(place, launched_and_killed):
+def test_a_run_that_ended_while_no_server_was_there_is_found_too(
+    place: Place, launched_and_killed: Callable[[Run], str]
+) -> None:
     run = place.run("exit 9")
     name = launched_and_killed(run)
     place.until((run.folders.control / "exit.json").exists)
@@ -63,7 +77,9 @@ def test_a_run_that_ended_while_no_server_was_there_is_found_too(place, launched
     assert place.wait(place.backend.find(name)) == Exit(9)
 
 
-def test_the_next_server_can_stop_it(place, launched_and_killed):
+def test_the_next_server_can_stop_it(
+    place: Place, launched_and_killed: Callable[[Run], str]
+) -> None:
     run = place.run("echo ready; sleep 600")
     name = launched_and_killed(run)
     place.until(lambda: "ready" in place.log(run))
@@ -73,7 +89,7 @@ def test_the_next_server_can_stop_it(place, launched_and_killed):
     assert place.wait(place.backend.find(name), 0).code == 143
 
 
-def test_launching_a_name_again_starts_nothing(place):
+def test_launching_a_name_again_starts_nothing(place: Place) -> None:
     run = place.run("echo once >> $OUTPUTS/times; until test -e $OUTPUTS/go; do sleep 0.01; done")
     first = place.backend.launch(run)
     assert place.backend.launch(run).name == first.name
@@ -84,14 +100,14 @@ def test_launching_a_name_again_starts_nothing(place):
     assert place.output(run, "times") == "once\n"
 
 
-def test_launching_a_name_many_times_at_once_starts_it_once(place):
+def test_launching_a_name_many_times_at_once_starts_it_once(place: Place) -> None:
     run = place.run("echo once >> $OUTPUTS/times")
     backends = [place.another_backend() for _ in range(4)]
     for backend in backends:
         backend.check()
     barrier, ends = threading.Barrier(4), []
 
-    def launch(backend):
+    def launch(backend: LocalBackend) -> None:
         barrier.wait()
         ends.append(backend.wait(backend.launch(run), 60))
 
@@ -105,17 +121,15 @@ def test_launching_a_name_many_times_at_once_starts_it_once(place):
 
 
 def test_a_server_that_dies_before_the_go_leaves_nothing_and_the_launch_is_repeated(
-    place, monkeypatch
-):
-    from compute_ref_local import starting
-
-    def broken(told, pipe):
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(told: object, pipe: IO[str]) -> NoReturn:
         pipe.write('{"program": "/bin/sh", ')
         raise KeyboardInterrupt
 
     run = place.run("echo once >> $OUTPUTS/times")
     with monkeypatch.context() as patch:
-        patch.setattr(starting.json, "dump", broken)
+        patch.setattr(json, "dump", broken)
         with pytest.raises(KeyboardInterrupt):
             place.backend.launch(run)
     assert place.backend.find(name_of(place, run)) is None
@@ -124,16 +138,16 @@ def test_a_server_that_dies_before_the_go_leaves_nothing_and_the_launch_is_repea
     assert place.output(run, "times") == "once\n"
 
 
-def test_a_name_is_not_found_before_it_is_launched(place):
+def test_a_name_is_not_found_before_it_is_launched(place: Place) -> None:
     run = place.run("true")
     assert place.backend.find(name_of(place, run)) is None
     assert place.backend.find("compute-ref-job99z-1") is None
     assert place.backend.list() == []
 
 
-def test_looking_for_a_name_waits_for_a_launch_under_way(place):
+def test_looking_for_a_name_waits_for_a_launch_under_way(place: Place) -> None:
     run = place.run("true")
-    found = []
+    found: list[Handle | None] = []
     lock = os.open(run.folders.control / "lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
     looking = threading.Thread(target=lambda: found.append(place.backend.find(name_of(place, run))))
@@ -143,10 +157,11 @@ def test_looking_for_a_name_waits_for_a_launch_under_way(place):
     (run.folders.control / "started").touch()
     os.close(lock)
     looking.join()
+    assert found[0] is not None
     assert found[0].name == name_of(place, run)
 
 
-def test_a_killed_supervisor_takes_all_of_its_run_along_and_the_run_is_lost(place):
+def test_a_killed_supervisor_takes_all_of_its_run_along_and_the_run_is_lost(place: Place) -> None:
     run = place.run("sleep 600 & setsid sleep 600 & echo ready; wait")
     handle = place.backend.launch(run)
     place.until(lambda: "ready" in place.log(run))
@@ -158,7 +173,7 @@ def test_a_killed_supervisor_takes_all_of_its_run_along_and_the_run_is_lost(plac
     assert handle.name not in place.backend.list()
 
 
-def test_stopping_a_run_whose_supervisor_hangs_ends_all_of_it(place):
+def test_stopping_a_run_whose_supervisor_hangs_ends_all_of_it(place: Place) -> None:
     run = place.run("echo ready; sleep 600")
     handle = place.backend.launch(run)
     place.until(lambda: "ready" in place.log(run))
@@ -168,7 +183,7 @@ def test_stopping_a_run_whose_supervisor_hangs_ends_all_of_it(place):
     assert place.wait(handle, 0).reason is ExitReason.LOST
 
 
-def test_a_run_of_another_boot_is_lost(place):
+def test_a_run_of_another_boot_is_lost(place: Place) -> None:
     run = place.run("true")
     place.finish(run)
     control = place.backend._control(name_of(place, run))
@@ -178,7 +193,7 @@ def test_a_run_of_another_boot_is_lost(place):
     assert end.reason is ExitReason.LOST
 
 
-def test_a_process_that_has_the_supervisors_number_by_chance_is_left_alone(place):
+def test_a_process_that_has_the_supervisors_number_by_chance_is_left_alone(place: Place) -> None:
     run = place.run("true")
     place.finish(run)
     control = place.backend._control(name_of(place, run))
@@ -192,7 +207,7 @@ def test_a_process_that_has_the_supervisors_number_by_chance_is_left_alone(place
         stranger.kill()
 
 
-def test_a_run_stopped_before_its_launch_never_starts(place):
+def test_a_run_stopped_before_its_launch_never_starts(place: Place) -> None:
     run = place.run("echo never > $OUTPUTS/never")
     place.backend.stop(name_of(place, run), 5)
     handle = place.backend.launch(run)
@@ -200,18 +215,19 @@ def test_a_run_stopped_before_its_launch_never_starts(place):
     assert not (run.folders.outputs / "never").exists()
 
 
-def test_waiting_ends_when_another_stops_the_run(place):
+def test_waiting_ends_when_another_stops_the_run(place: Place) -> None:
     run = place.run("sleep 600")
     handle = place.backend.launch(run)
-    ends = []
+    ends: list[Exit | None] = []
     waiting = threading.Thread(target=lambda: ends.append(place.backend.wait(handle, None)))
     waiting.start()
     place.backend.stop(handle.name, 5)
     waiting.join()
+    assert ends[0] is not None
     assert ends[0].reason is ExitReason.EXITED
 
 
-def test_stop_and_remove_may_come_at_any_time_and_twice(place):
+def test_stop_and_remove_may_come_at_any_time_and_twice(place: Place) -> None:
     run = place.run("sleep 600")
     for name in (name_of(place, run), "compute-ref-job99z-1"):
         place.backend.remove(name)
@@ -225,7 +241,7 @@ def test_stop_and_remove_may_come_at_any_time_and_twice(place):
     assert place.backend.list() == []
 
 
-def test_a_run_whose_folder_is_gone_is_still_ended(place):
+def test_a_run_whose_folder_is_gone_is_still_ended(place: Place) -> None:
     import shutil
 
     run = place.run("echo ready; sleep 600")
@@ -238,7 +254,7 @@ def test_a_run_whose_folder_is_gone_is_still_ended(place):
     assert place.backend.list() == []
 
 
-def test_a_service_manager_that_ends_the_supervisor_evicts_the_run(place):
+def test_a_service_manager_that_ends_the_supervisor_evicts_the_run(place: Place) -> None:
     run = place.run("echo ready; sleep 600")
     handle = place.backend.launch(run)
     place.until(lambda: "ready" in place.log(run))
@@ -246,7 +262,7 @@ def test_a_service_manager_that_ends_the_supervisor_evicts_the_run(place):
     assert place.wait(handle).reason is ExitReason.EVICTED
 
 
-def test_a_supervisor_that_ended_leaves_no_zombie(place):
+def test_a_supervisor_that_ended_leaves_no_zombie(place: Place) -> None:
     run = place.run("true")
     handle = place.backend.launch(run)
     pid = handle.data.pid
@@ -254,7 +270,7 @@ def test_a_supervisor_that_ended_leaves_no_zombie(place):
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_no_name_leads_out_of_the_data_folder(place):
+def test_no_name_leads_out_of_the_data_folder(place: Place) -> None:
     for name in ("compute-ref-../../etc-1", "compute-ref-a/b-1", "other", "compute-ref-.-1"):
         with pytest.raises(ValueError, match="not the name of a run"):
             place.backend.find(name)

@@ -1,15 +1,18 @@
 """Algorithms that take more than they may: each is ended, and the server stays well."""
 
+from __future__ import annotations
+
 import time
 
 import pytest
 
 from compute_ref.plugins import Exit, ExitReason
+from tests.backends.local.conftest import Place
 
 MIB = 2**20
 
 
-def test_the_time_limit_ends_it(place):
+def test_the_time_limit_ends_it(place: Place) -> None:
     run = place.run("echo begun; sleep 600", seconds=1)
     end = place.finish(run)
     assert end.reason is ExitReason.TIMEOUT
@@ -17,7 +20,7 @@ def test_the_time_limit_ends_it(place):
     assert "time limit" in place.log(run)
 
 
-def test_at_the_time_limit_it_is_asked_first(place):
+def test_at_the_time_limit_it_is_asked_first(place: Place) -> None:
     run = place.python(
         "import os, signal, sys, time\n"
         "def end(*_):\n"
@@ -31,7 +34,7 @@ def test_at_the_time_limit_it_is_asked_first(place):
     assert place.output(run, "saved") == "in time"
 
 
-def test_memory_in_one_process(place):
+def test_memory_in_one_process(place: Place) -> None:
     run = place.python(
         "import time\nheld = []\n"
         "while True:\n    held.append(bytearray(b'x') * 4_000_000); time.sleep(0.01)\n",
@@ -42,7 +45,7 @@ def test_memory_in_one_process(place):
     assert "memory" in place.log(run)
 
 
-def test_memory_of_all_processes_together(place):
+def test_memory_of_all_processes_together(place: Place) -> None:
     run = place.python(
         "import os, time\n"
         "for _ in range(5):\n"
@@ -54,7 +57,7 @@ def test_memory_of_all_processes_together(place):
     assert place.finish(run).reason is ExitReason.OOM
 
 
-def test_memory_that_processes_share_counts_once(place):
+def test_memory_that_processes_share_counts_once(place: Place) -> None:
     run = place.python(
         "import os, time\n"
         "held = bytearray(b'x') * 60_000_000\n"
@@ -67,18 +70,18 @@ def test_memory_that_processes_share_counts_once(place):
     assert place.finish(run) == Exit(0), place.log(run)
 
 
-def test_memory_taken_faster_than_it_is_watched(place):
+def test_memory_taken_faster_than_it_is_watched(place: Place) -> None:
     run = place.python("held = []\nwhile True: held.append(b'x' * 5_000_000)", memory=40 * MIB)
     assert place.finish(run).reason is ExitReason.OOM, place.log(run)
 
 
-def test_one_allocation_of_much_memory_fails(place):
+def test_one_allocation_of_much_memory_fails(place: Place) -> None:
     run = place.python("bytearray(2**40)", memory=100 * MIB)
     assert place.finish(run).code == 1
     assert "MemoryError" in place.log(run)
 
 
-def test_memory_files_are_bounded_too(place):
+def test_memory_files_are_bounded_too(place: Place) -> None:
     fill = "head -c 100000000 /dev/zero > "
     run = place.run(f"{fill} /tmp/big; {fill} /dev/shm/big", memory=100 * MIB)
     assert place.finish(run).code != 0
@@ -140,7 +143,7 @@ time.sleep(60)
     [FILL, ONE, SPARSE + "\nimport time; time.sleep(60)", REMOVED, DEEP, CLOSED, MANY],
     ids=["many", "one", "sparse", "removed", "deep", "closed", "empty"],
 )
-def test_disk_however_it_is_filled(place, code):
+def test_disk_however_it_is_filled(place: Place, code: str) -> None:
     run = place.python(code, disk=20 * MIB)
     end = place.finish(run)
     if code.startswith(SPARSE):
@@ -149,7 +152,7 @@ def test_disk_however_it_is_filled(place, code):
         assert end.reason is ExitReason.STORAGE, place.log(run)
 
 
-def test_what_was_written_in_the_last_moment_counts(place):
+def test_what_was_written_in_the_last_moment_counts(place: Place) -> None:
     run = place.python(
         "for name in 'abcdefgh': open(f'/data/outputs/{name}', 'wb').write(bytes(1_000_000))",
         disk=4 * MIB,
@@ -157,7 +160,7 @@ def test_what_was_written_in_the_last_moment_counts(place):
     assert place.finish(run).reason is ExitReason.STORAGE
 
 
-def test_a_fork_bomb_is_ended_and_others_run_on(place):
+def test_a_fork_bomb_is_ended_and_others_run_on(place: Place) -> None:
     other = place.run("sleep 1; echo well > $OUTPUTS/other", processes=32)
     handle = place.backend.launch(other)
     bomb = place.python(
@@ -171,7 +174,7 @@ def test_a_fork_bomb_is_ended_and_others_run_on(place):
     assert place.output(other, "other") == "well\n"
 
 
-def test_threads_are_bounded_by_the_kernel(place):
+def test_threads_are_bounded_by_the_kernel(place: Place) -> None:
     run = place.python(
         "import threading, time\n"
         "while True:\n"
@@ -182,7 +185,7 @@ def test_threads_are_bounded_by_the_kernel(place):
     assert "can't start new thread" in place.log(run)
 
 
-def test_a_chatty_log_is_cut_once_and_the_algorithm_goes_on(place):
+def test_a_chatty_log_is_cut_once_and_the_algorithm_goes_on(place: Place) -> None:
     run = place.run("yes said | head -c 5000000; echo x > $OUTPUTS/after", log=10_000)
     assert place.finish(run) == Exit(0)
     log = place.log(run)
@@ -191,37 +194,39 @@ def test_a_chatty_log_is_cut_once_and_the_algorithm_goes_on(place):
     assert place.output(run, "after") == "x\n"
 
 
-def test_a_log_as_long_as_allowed_is_whole(place):
+def test_a_log_as_long_as_allowed_is_whole(place: Place) -> None:
     run = place.run("printf 0123456789", log=10)
     assert place.finish(run) == Exit(0)
     assert place.log(run) == "0123456789"
 
 
-def test_why_it_was_ended_is_said_below_a_log_that_was_cut(place):
+def test_why_it_was_ended_is_said_below_a_log_that_was_cut(place: Place) -> None:
     run = place.run("yes", log=1_000, seconds=1)
     assert place.finish(run).reason is ExitReason.TIMEOUT
     assert place.log(run).endswith("[The algorithm reached the time limit.]\n")
 
 
-def test_a_big_output_arrives_whole(place):
+def test_a_big_output_arrives_whole(place: Place) -> None:
     run = place.run("head -c 50000000 /dev/zero > $OUTPUTS/big", disk=100 * MIB)
     assert place.finish(run) == Exit(0)
     assert (run.folders.outputs / "big").stat().st_size == 50_000_000
 
 
-def test_it_keeps_to_its_processors(place):
+def test_it_keeps_to_its_processors(place: Place) -> None:
     run = place.python("import os; print(len(os.sched_getaffinity(0)))", cpus=0.5)
     assert place.finish(run) == Exit(0)
     assert place.log(run) == "1\n"
 
 
-def test_no_core_is_dumped(place):
+def test_no_core_is_dumped(place: Place) -> None:
     run = place.run("ulimit -c; ulimit -n; kill -SEGV $$")
     assert place.finish(run) == Exit(139)
     assert place.log(run).splitlines()[:2] == ["0", "1024"]
 
 
-def test_an_algorithm_that_ignores_term_is_stopped_within_the_grace_and_a_second(place):
+def test_an_algorithm_that_ignores_term_is_stopped_within_the_grace_and_a_second(
+    place: Place,
+) -> None:
     run = place.python(
         "import signal, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -238,7 +243,7 @@ def test_an_algorithm_that_ignores_term_is_stopped_within_the_grace_and_a_second
     assert 1 <= took < 2
 
 
-def test_a_stop_lets_an_algorithm_that_listens_end_in_its_own_way(place):
+def test_a_stop_lets_an_algorithm_that_listens_end_in_its_own_way(place: Place) -> None:
     run = place.run(
         "echo first; sh $ALGO; echo last",
         code="trap 'echo saved > $OUTPUTS/saved; exit 5' TERM; echo ready; sleep 600 & wait",
@@ -251,7 +256,7 @@ def test_a_stop_lets_an_algorithm_that_listens_end_in_its_own_way(place):
     assert place.log(run).endswith("last\n")
 
 
-def test_a_stop_reaches_what_the_entrypoint_begins_after_it(place):
+def test_a_stop_reaches_what_the_entrypoint_begins_after_it(place: Place) -> None:
     run = place.run("echo ready; sleep 600; sleep 600; echo last")
     handle = place.backend.launch(run)
     place.until(lambda: "ready" in place.log(run))

@@ -1,5 +1,8 @@
 """A server that is not root: its runs are sandboxed by user namespaces, or merely watched."""
 
+from __future__ import annotations
+
+import inspect
 import os
 import secrets
 import subprocess
@@ -13,21 +16,24 @@ from compute_ref_local import backend
 
 HERE = Path(__file__).parent
 UID = 300_000 + os.getpid()  # nobody's, not even of these tests run twice at once
-SOURCES = [Path(module.__file__).parents[1] for module in (plugins, backend)]
+SOURCES = [Path(inspect.getfile(module)).parents[1] for module in (plugins, backend)]
 
 
-@pytest.fixture
-def server(open_folder):
-    """Run one job on a server of another user; returns what it printed."""
-    data_dir, job_id = open_folder / "data", f"job{secrets.token_hex(8)}z"
+class Server:
+    """Runs one job on a server of another user; a call returns what that printed."""
 
-    def serve(entrypoint, sandbox):
-        needed = [sys.prefix, sys.base_prefix, *SOURCES, HERE, open_folder]
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.data_dir = folder, folder / "data"
+        self.job_id = f"job{secrets.token_hex(8)}z"
+        self.run = self.data_dir / "jobs" / self.job_id / "1"
+
+    def __call__(self, entrypoint: str, sandbox: str) -> list[str]:
+        needed = [sys.prefix, sys.base_prefix, *SOURCES, HERE, self.folder]
         launcher = [sys.executable, str(HERE / "launcher.py")]
-        command = [*launcher, str(data_dir), job_id, entrypoint, sandbox]
+        command = [*launcher, str(self.data_dir), self.job_id, entrypoint, sandbox]
         if os.geteuid() == 0:
-            data_dir.mkdir()
-            os.chown(data_dir, UID, UID)
+            self.data_dir.mkdir()
+            os.chown(self.data_dir, UID, UID)
             become = [sys.executable, str(HERE / "as_user.py"), str(UID)]
             command = [*become, *map(str, needed), "--", *command]
         done = subprocess.run(
@@ -42,12 +48,13 @@ def server(open_folder):
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
-    serve.job_id = job_id
-    serve.run = data_dir / "jobs" / job_id / "1"
-    return serve
+
+@pytest.fixture
+def server(open_folder: Path) -> Server:
+    return Server(open_folder)
 
 
-def test_its_algorithms_are_sandboxed(server):
+def test_its_algorithms_are_sandboxed(server: Server) -> None:
     said = server(
         "cat $INPUTS/data; id -u; ls /home; echo x > /data/inputs/x; echo x > $OUTPUTS/x", "require"
     )
@@ -60,13 +67,13 @@ def test_its_algorithms_are_sandboxed(server):
 
 
 @pytest.mark.parametrize("sandbox", ["require", "none"])
-def test_what_takes_too_much_is_ended(server, sandbox):
+def test_what_takes_too_much_is_ended(server: Server, sandbox: str) -> None:
     disk = "while :; do head -c 100000 /dev/zero >> $OUTPUTS/x; done"
     assert "STORAGE" in server(disk, sandbox)[2]
 
 
 @pytest.mark.parametrize("sandbox", ["require", "none"])
-def test_a_fork_bomb_is_ended(server, sandbox):
+def test_a_fork_bomb_is_ended(server: Server, sandbox: str) -> None:
     bomb = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
     said = server(f"python3 -c '{bomb}'", sandbox)
     assert "code=137" in said[2]
@@ -74,7 +81,7 @@ def test_a_fork_bomb_is_ended(server, sandbox):
 
 
 @pytest.mark.parametrize("sandbox", ["require", "none"])
-def test_no_child_is_left(server, sandbox):
+def test_no_child_is_left(server: Server, sandbox: str) -> None:
     said = server("setsid sh -c 'sleep 600' & echo $! > $OUTPUTS/pid; exit 4", sandbox)
     assert "code=4" in said[2]
     marked = [
@@ -85,14 +92,14 @@ def test_no_child_is_left(server, sandbox):
     assert marked == []
 
 
-def test_without_a_sandbox_it_has_the_real_folders(server):
+def test_without_a_sandbox_it_has_the_real_folders(server: Server) -> None:
     said = server("env > $OUTPUTS/env; pwd", "none")
     assert said[0] == "no sandbox; as the server's own user"
     assert f"VOLUME={server.run}" in (server.run / "outputs" / "env").read_text().splitlines()
     assert (server.run / "logs" / "algorithm.log").read_text() == f"{server.run}\n"
 
 
-def _read(path):
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError:

@@ -7,6 +7,7 @@ JSON to REPORT; the tests beside this file say what it must have seen.
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from eth_account import Account
@@ -16,6 +17,7 @@ from ocean_lib.exceptions import DataProviderException
 from ocean_lib.models.compute_input import ComputeInput
 from ocean_lib.ocean.ocean_assets import OceanAssets
 from ocean_lib.ocean.ocean_compute import OceanCompute
+from ocean_lib.services.service import Service
 from ocean_lib.structures.algorithm_metadata import AlgorithmMetadata
 
 CHAIN = 8996
@@ -38,11 +40,11 @@ class Consumer:
         metadata = Aquarius.get_instance(url)
         self.dataset, self.algorithm = metadata.get_ddo(dataset), metadata.get_ddo(algorithm)
 
-    def service(self, name: str):
+    def service(self, name: str) -> Service:
         """A service of the dataset."""
         return self.dataset.get_service_by_id(name)
 
-    def inputs(self, name: str = "compute"):
+    def inputs(self, name: str = "compute") -> tuple[ComputeInput, ComputeInput]:
         """Dataset and algorithm as ocean.py wants to have them."""
         access = self.algorithm.get_service_by_id("access")
         return (
@@ -54,7 +56,7 @@ class Consumer:
         """The free environment."""
         return self.compute.get_free_c2d_environment(self.url, CHAIN)
 
-    def pay(self, data: ComputeInput, algorithm) -> None:
+    def pay(self, data: ComputeInput, algorithm: ComputeInput) -> None:
         """Ask for orders, which development gives for nothing."""
         environment = self.environment()
         self.assets.pay_for_compute_service(
@@ -175,7 +177,7 @@ def refused(me: Consumer, stranger: Consumer, foreign: str) -> dict:
     return {name: _refusal(call) for name, call in calls.items()}
 
 
-def _refusal(call) -> str:
+def _refusal(call: Callable[[], object]) -> str:
     try:
         return f"not refused: {call()}"
     except DataProviderException as refused:

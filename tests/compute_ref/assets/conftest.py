@@ -1,10 +1,16 @@
 """A catalogue on disk, web servers on loopback, and an admission over both."""
 
+from __future__ import annotations
+
 import contextlib
 import http.server
 import json
 import socket
+import ssl
 import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pluggy
 import pytest
@@ -12,9 +18,10 @@ import pytest
 from compute_ref.assets.admission import Admission
 from compute_ref.assets.catalogue import Catalogue
 from compute_ref.assets.fetching import Fetcher
+from compute_ref.assets.plan import Order, Plan
 from compute_ref.assets.requests import AlgorithmRequest, AssetRequest, StartRequest
 from compute_ref.assets.web import GuardedClient, WebFiles
-from compute_ref.plugins import hookspecs
+from compute_ref.plugins import OpenFile, hookspecs
 from compute_ref.settings import Environment, Trust
 
 DATA = "did:op:" + "a" * 64
@@ -25,7 +32,7 @@ CONSUMER = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
 PUBLISHER = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
 
 
-def dataset(did=DATA, kind="compute", **changes):
+def dataset(did: str = DATA, kind: str = "compute", **changes: Any) -> dict[str, Any]:
     """A DDO of one file, `changes` go into its compute section."""
     return {
         "id": did,
@@ -44,7 +51,7 @@ def dataset(did=DATA, kind="compute", **changes):
     }
 
 
-def algorithm(did=ALGO, **container):
+def algorithm(did: str = ALGO, **container: Any) -> dict[str, Any]:
     """A DDO of a published algorithm of one file."""
     return {
         "id": did,
@@ -60,30 +67,35 @@ def algorithm(did=ALGO, **container):
     }
 
 
-def asset(did=DATA, service="use", order="0xAB", **rest):
+def asset(did: str = DATA, service: str = "use", order: str = "0xAB", **rest: Any) -> AssetRequest:
     return AssetRequest(did, service, order, **rest)
 
 
-def published(did=ALGO, service="code", order="0xCD"):
+def published(did: str = ALGO, service: str = "code", order: str = "0xCD") -> AlgorithmRequest:
     return AlgorithmRequest(asset(did, service, order))
 
 
-def raw(**meta):
+def raw(**meta: Any) -> AlgorithmRequest:
     code = {"rawcode": "print(1)", "container": {"entrypoint": ENTRYPOINT}}
     return AlgorithmRequest(meta={**code, **meta})
 
 
-def start(*datasets, algorithm=None, environment="", output=None):
+def start(
+    *datasets: AssetRequest,
+    algorithm: AlgorithmRequest | None = None,
+    environment: str = "",
+    output: dict[str, Any] | None = None,
+) -> StartRequest:
     return StartRequest(environment, datasets or (asset(),), algorithm or published(), output)
 
 
 class Orders:
     """Where orders are bound: those in `bound` are bound elsewhere."""
 
-    def __init__(self):
-        self.bound = set()
+    def __init__(self) -> None:
+        self.bound: set[str] = set()
 
-    def order_refused(self, order):
+    def order_refused(self, order: Order) -> bool:
         return order.transaction in self.bound
 
 
@@ -93,9 +105,10 @@ class World:
     DATA, MORE, ALGO, CONSUMER, PUBLISHER = DATA, MORE, ALGO, CONSUMER, PUBLISHER
     ENTRYPOINT = ENTRYPOINT
     dataset, algorithm = staticmethod(dataset), staticmethod(algorithm)
-    asset, published, raw, start = map(staticmethod, (asset, published, raw, start))
+    asset, published = staticmethod(asset), staticmethod(published)
+    raw, start = staticmethod(raw), staticmethod(start)
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "data").mkdir(parents=True)
         (folder / "data" / "numbers.csv").write_text("1\n2\n3\n")
@@ -111,16 +124,16 @@ class World:
         self.trust = Trust()
         self.images = False
 
-    def fetching(self, most_bytes=10**6, **options):
+    def fetching(self, most_bytes: int = 10**6, **options: Any) -> Fetcher:
         web = GuardedClient(5, **{"allow_private": True, **options})
         return Fetcher(self.plugins.hook, web, most_bytes)
 
-    def write(self, *documents):
+    def write(self, *documents: dict[str, Any]) -> None:
         for document in documents:
             path = self.folder / f"{document['id'][-8:]}.json"
             path.write_text(json.dumps(document))
 
-    def admission(self):
+    def admission(self) -> Admission:
         return Admission(
             self.environments,
             self.trust,
@@ -130,24 +143,51 @@ class World:
             lambda _: self.images,
         )
 
-    def admit(self, request, consumer=CONSUMER):
+    def admit(self, request: StartRequest, consumer: str = CONSUMER) -> Plan:
         return self.admission().admit(request, consumer)
 
 
 @pytest.fixture
-def world(tmp_path):
+def world(tmp_path: Path) -> World:
     return World(tmp_path / "catalogue")
 
 
-class DataServer:
-    """A web server: `pages` by path are (status, headers, body); `seen` is what was asked."""
+Page = tuple[int, dict[str, str], bytes]
+"""Status, headers, body."""
+Asked = tuple[str, str, dict[str, str]]
+"""Method, path, headers."""
 
-    def __init__(self, address="127.0.0.1", tls=None):
-        self.pages, self.seen = {}, []
+
+class NoWeb:
+    """A web client where nothing is to be fetched over the web."""
+
+    def open(
+        self, url: str, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> OpenFile:
+        raise AssertionError("asked for a URL")
+
+
+class QuietServer(http.server.ThreadingHTTPServer):
+    """Says nothing of clients that break off."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
+class DataServer:
+    """A web server: `pages` by path; `seen` is what was asked.
+
+    `names` are those that TLS clients asked for.
+    """
+
+    def __init__(self, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        self.pages: dict[str, Page] = {}
+        self.seen: list[Asked] = []
+        self.names: list[str | None] = []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
+            def do_GET(self) -> None:
                 outer.seen.append((self.command, self.path, dict(self.headers.items())))
                 status, headers, body = outer.pages[self.path]
                 self.send_response(status)
@@ -160,11 +200,10 @@ class DataServer:
 
             do_POST = do_GET
 
-            def log_message(self, *_):
+            def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer((address, 0), Handler)
-        self._server.handle_error = lambda *_: None
+        self._server = QuietServer((address, 0), Handler)
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_port
@@ -172,25 +211,28 @@ class DataServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
-    def page(self, path, body=b"", status=200, **headers):
+    def page(self, path: str, body: bytes = b"", status: int = 200, **headers: str) -> str:
         self.pages[path] = (status, {k.replace("_", "-"): v for k, v in headers.items()}, body)
         return self.url(path)
 
-    def url(self, path, host=None, scheme="http"):
+    def url(self, path: str, host: str | None = None, scheme: str = "http") -> str:
         return f"{scheme}://{host or self.address}:{self.port}{path}"
 
-    def close(self):
+    def close(self) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
 
 
-@pytest.fixture
-def serve():
-    """Starts data servers and ends them."""
-    servers = []
+Serve = Callable[..., DataServer]
 
-    def begin(*args, **options):
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts data servers and ends them."""
+    servers: list[DataServer] = []
+
+    def begin(*args: Any, **options: Any) -> DataServer:
         servers.append(DataServer(*args, **options))
         return servers[-1]
 
@@ -199,24 +241,27 @@ def serve():
         server.close()
 
 
+Act = Callable[[socket.socket, threading.Event], None]
+
+
 class Script:
     """A server that reads one request and then does as `act(connection, ended)` says."""
 
-    def __init__(self, act):
+    def __init__(self, act: Act) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/data"
         self.ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(act,))
         self._thread.start()
 
-    def _serve(self, act):
+    def _serve(self, act: Act) -> None:
         with contextlib.suppress(OSError):
             connection, _ = self._listener.accept()
             with connection:
                 connection.recv(65_536)
                 act(connection, self.ended)
 
-    def close(self):
+    def close(self) -> None:
         self.ended.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -224,12 +269,15 @@ class Script:
         self._thread.join()
 
 
-@pytest.fixture
-def scripted():
-    """Starts servers that misbehave and ends them."""
-    scripts = []
+Scripted = Callable[[Act], str]
 
-    def begin(act):
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    """Starts servers that misbehave and ends them; gives the URL of each."""
+    scripts: list[Script] = []
+
+    def begin(act: Act) -> str:
         scripts.append(Script(act))
         return scripts[-1].url
 

@@ -42,7 +42,7 @@ from compute_ref.assets.addresses import globally_routable, resolve
         "100::1",
     ],
 )
-def test_a_private_address_is_none_to_fetch_from(address):
+def test_a_private_address_is_none_to_fetch_from(address: str) -> None:
     assert not globally_routable(address)
 
 
@@ -50,11 +50,11 @@ def test_a_private_address_is_none_to_fetch_from(address):
     "address",
     ["8.8.8.8", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1", "2606:4700:4700::1111"],
 )
-def test_a_public_address_is(address):
+def test_a_public_address_is(address: str) -> None:
     assert globally_routable(address)
 
 
-def test_a_number_is_its_own_address_however_it_is_written():
+def test_a_number_is_its_own_address_however_it_is_written() -> None:
     assert resolve("127.0.0.1", 80) == ["127.0.0.1"]
     assert resolve("0x7f.1", 80) == ["127.0.0.1"]
     assert resolve("::1", 80) == ["::1"]

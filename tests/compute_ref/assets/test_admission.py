@@ -1,15 +1,21 @@
 """What is refused, with which code, and in which order."""
 
+from __future__ import annotations
+
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from compute_ref.assets.plan import RAW, Order, Plan
+from compute_ref.assets.requests import AssetRequest
 from compute_ref.plugins import hookimpl
 from compute_ref.refusals import EnvironmentUnknown, Refused
 from compute_ref.settings import Environment, Trust
+from tests.compute_ref.assets.conftest import World
 
 STRANGER = "0x" + "5" * 40
 CODE = "print(2)\n"
@@ -18,7 +24,7 @@ PINNED = "sha256:" + "1" * 64
 
 
 @pytest.fixture
-def world(world):
+def world(world: World) -> World:
     """A dataset that trusts everybody, a stricter one, and a published algorithm."""
     world.write(
         world.dataset(publisherTrustedAlgorithms="*"), world.dataset(world.MORE), world.algorithm()
@@ -26,13 +32,15 @@ def world(world):
     return world
 
 
-def refusal(world, *datasets, consumer=None, **request):
+def refusal(
+    world: World, *datasets: AssetRequest, consumer: str | None = None, **request: Any
+) -> str | Mapping[str, str]:
     with pytest.raises(Refused) as refused:
         world.admit(world.start(*datasets, **request), consumer or world.CONSUMER)
     return refused.value.reason
 
 
-def test_an_admitted_start_is_a_plan_with_all_that_the_run_needs(world):
+def test_an_admitted_start_is_a_plan_with_all_that_the_run_needs(world: World) -> None:
     asset = world.asset(userdata={"year": 2007})
     algorithm = replace(world.published(), custom_data=[1])
     plan = world.admit(world.start(asset, algorithm=algorithm, output={"x": 1}))
@@ -52,7 +60,7 @@ def test_an_admitted_start_is_a_plan_with_all_that_the_run_needs(world):
     assert Plan.from_document(stored) == plan
 
 
-def test_the_orders_are_those_of_each_service_and_this_consumer(world):
+def test_the_orders_are_those_of_each_service_and_this_consumer(world: World) -> None:
     plan = world.admit(world.start())
     assert plan.orders == (
         Order(
@@ -62,7 +70,7 @@ def test_the_orders_are_those_of_each_service_and_this_consumer(world):
     )
 
 
-def test_the_plan_keeps_documents_as_they_were(world):
+def test_the_plan_keeps_documents_as_they_were(world: World) -> None:
     plan = world.admit(world.start())
     world.write(world.dataset())
     assert plan.datasets[0].ddo["services"][0]["compute"] == {"publisherTrustedAlgorithms": "*"}
@@ -71,7 +79,7 @@ def test_the_plan_keeps_documents_as_they_were(world):
 # The environment
 
 
-def test_without_a_name_it_is_the_first_environment_of_the_datasets_chain(world):
+def test_without_a_name_it_is_the_first_environment_of_the_datasets_chain(world: World) -> None:
     world.environments = [
         Environment("one", "local", chains=(1,)),
         Environment("two", "local", chains=(1, 8996)),
@@ -81,7 +89,7 @@ def test_without_a_name_it_is_the_first_environment_of_the_datasets_chain(world)
     assert world.admit(world.start(environment="three")).environment == "three"
 
 
-def test_a_document_without_a_chain_gets_the_first_environment(world):
+def test_a_document_without_a_chain_gets_the_first_environment(world: World) -> None:
     world.environments = [Environment("one", "local", chains=(1,))]
     document = world.dataset(publisherTrustedAlgorithms="*")
     del document["chainId"]
@@ -89,7 +97,7 @@ def test_a_document_without_a_chain_gets_the_first_environment(world):
     assert world.admit(world.start()).environment == "one"
 
 
-def test_an_unknown_environment_is_refused_first(world):
+def test_an_unknown_environment_is_refused_first(world: World) -> None:
     with pytest.raises(EnvironmentUnknown):
         world.admit(world.start(world.asset("did:op:" + "0" * 64), environment="moon"))
     world.environments = [Environment("one", "local", chains=(1,))]
@@ -100,7 +108,7 @@ def test_an_unknown_environment_is_refused_first(world):
 # The algorithm
 
 
-def test_an_algorithm_that_is_not_named(world):
+def test_an_algorithm_that_is_not_named(world: World) -> None:
     nothing = replace(world.published(), asset=world.asset(""))
     assert refusal(world, algorithm=nothing) == {"algorithm": "missing_meta_documentId"}
 
@@ -114,11 +122,13 @@ def test_an_algorithm_that_is_not_named(world):
         ("did:op:" + "c" * 64, "use", {"algorithm.serviceId": "not_found"}),
     ],
 )
-def test_an_algorithm_that_is_not_there(world, did, service, expected):
+def test_an_algorithm_that_is_not_there(
+    world: World, did: str, service: str, expected: dict[str, str]
+) -> None:
     assert refusal(world, algorithm=world.published(did, service)) == expected
 
 
-def test_an_algorithm_service_without_files_of_ours(world):
+def test_an_algorithm_service_without_files_of_ours(world: World) -> None:
     document = world.algorithm()
     document["services"][0] |= {"type": "wss", "files": "0x04encrypted"}
     world.write(document)
@@ -131,12 +141,12 @@ def test_an_algorithm_service_without_files_of_ours(world):
     "meta",
     [{"rawcode": "", "url": ""}, {"url": "http://data.example/x"}, {"rawcode": None}],
 )
-def test_raw_code_comes_as_text_or_from_one_url(world, meta):
+def test_raw_code_comes_as_text_or_from_one_url(world: World, meta: dict[str, Any]) -> None:
     expected = {"algorithm": "meta_oneof_url_rawcode_remote"}
     assert refusal(world, algorithm=world.raw(**meta)) == expected
 
 
-def test_raw_code_at_a_url_is_a_file_of_the_job(world):
+def test_raw_code_at_a_url_is_a_file_of_the_job(world: World) -> None:
     world.write(world.dataset(allowRawAlgorithm=True))
     meta = {"rawcode": "", "url": "http://data.example/x"}
     plan = world.admit(world.start(algorithm=world.raw(**meta)))
@@ -144,7 +154,7 @@ def test_raw_code_at_a_url_is_a_file_of_the_job(world):
     assert (plan.algorithm.document_id, plan.algorithm.rawcode) == (RAW, "")
 
 
-def test_an_empty_url_beside_raw_code_is_no_url(world):
+def test_an_empty_url_beside_raw_code_is_no_url(world: World) -> None:
     world.write(world.dataset(allowRawAlgorithm=True))
     plan = world.admit(world.start(algorithm=world.raw(url="")))
     assert (plan.algorithm.rawcode, plan.algorithm.files) == ("print(1)", ())
@@ -162,7 +172,7 @@ def test_an_empty_url_beside_raw_code_is_no_url(world):
         ({"entrypoint": "sh $ALGO", "checksum": "md5:1"}, "checksum_prefix"),
     ],
 )
-def test_a_process_backend_needs_an_entrypoint(world, container, code):
+def test_a_process_backend_needs_an_entrypoint(world: World, container: Any, code: str) -> None:
     algorithm = world.raw(container=container)
     assert refusal(world, algorithm=algorithm) == {"algorithm.container": code}
 
@@ -176,7 +186,9 @@ def test_a_process_backend_needs_an_entrypoint(world, container, code):
         ({"image": "python", "checksum": "1234"}, "checksum_prefix"),
     ],
 )
-def test_a_container_backend_needs_an_image_by_its_checksum(world, container, code):
+def test_a_container_backend_needs_an_image_by_its_checksum(
+    world: World, container: dict[str, Any], code: str
+) -> None:
     world.images = True
     world.write(world.algorithm(**container))
     assert refusal(world) == {"algorithm.container": code}
@@ -184,7 +196,7 @@ def test_a_container_backend_needs_an_image_by_its_checksum(world, container, co
     assert world.admit(world.start()).algorithm.checksum == PINNED
 
 
-def test_unpinned_images_run_only_where_the_configuration_says_so(world):
+def test_unpinned_images_run_only_where_the_configuration_says_so(world: World) -> None:
     world.images, world.trust = True, Trust(unpinned_images=True)
     world.write(world.algorithm(image="python", tag="3"))
     algorithm = world.admit(world.start()).algorithm
@@ -203,11 +215,13 @@ def test_unpinned_images_run_only_where_the_configuration_says_so(world):
         ("did:op:" + "a" * 64, "other", {"dataset.serviceId": "not_found"}),
     ],
 )
-def test_a_dataset_that_is_not_there(world, did, service, expected):
+def test_a_dataset_that_is_not_there(
+    world: World, did: str, service: str, expected: dict[str, str]
+) -> None:
     assert refusal(world, world.asset(did, service)) == expected
 
 
-def test_the_main_dataset_needs_a_compute_service(world):
+def test_the_main_dataset_needs_a_compute_service(world: World) -> None:
     world.write(world.dataset(kind="access"))
     assert refusal(world) == {"dataset.serviceId": "main_service_compute"}
     world.write(world.dataset(kind="wss"))
@@ -225,11 +239,13 @@ def test_the_main_dataset_needs_a_compute_service(world):
         ("did:op:" + "b" * 64, "use", "0x1", {"datasets[1]": "not_trusted_algo"}),
     ],
 )
-def test_a_further_dataset_is_named_by_its_number(world, did, service, order, expected):
+def test_a_further_dataset_is_named_by_its_number(
+    world: World, did: str, service: str, order: str, expected: dict[str, str]
+) -> None:
     assert refusal(world, world.asset(), world.asset(did, service, order)) == expected
 
 
-def test_a_further_dataset_by_access_needs_no_trust(world):
+def test_a_further_dataset_by_access_needs_no_trust(world: World) -> None:
     world.write(world.dataset(world.MORE, "access"), world.dataset(allowRawAlgorithm=True))
     request = world.start(
         world.asset(), world.asset(world.MORE, order="0x2"), algorithm=world.raw()
@@ -237,13 +253,13 @@ def test_a_further_dataset_by_access_needs_no_trust(world):
     assert len(world.admit(request).datasets) == 2
 
 
-def test_a_further_dataset_of_another_kind_is_refused(world):
+def test_a_further_dataset_of_another_kind_is_refused(world: World) -> None:
     world.write(world.dataset(world.MORE, "wss"))
     expected = {"datasets[1].serviceId": "service_not_access_compute"}
     assert refusal(world, world.asset(), world.asset(world.MORE)) == expected
 
 
-def test_the_refusals_of_one_dataset_come_before_those_of_the_next(world):
+def test_the_refusals_of_one_dataset_come_before_those_of_the_next(world: World) -> None:
     world.write(world.dataset())
     gone = world.asset("did:op:" + "0" * 64)
     assert refusal(world, world.asset(), gone) == {"dataset": "not_trusted_algo"}
@@ -253,14 +269,16 @@ def test_the_refusals_of_one_dataset_come_before_those_of_the_next(world):
     ("network", "expected"),
     [((True, True), True), ((True, False), False), ((False, True), False)],
 )
-def test_the_network_is_on_only_where_every_dataset_allows_it(world, network, expected):
+def test_the_network_is_on_only_where_every_dataset_allows_it(
+    world: World, network: tuple[bool, bool], expected: bool
+) -> None:
     for did, allowed in zip((world.DATA, world.MORE), network, strict=True):
         world.write(world.dataset(did, allowNetworkAccess=allowed, publisherTrustedAlgorithms="*"))
     request = world.start(world.asset(), world.asset(world.MORE, order="0x2"))
     assert world.admit(request).network is expected
 
 
-def test_a_dataset_by_access_counts_as_no_network(world):
+def test_a_dataset_by_access_counts_as_no_network(world: World) -> None:
     world.write(
         world.dataset(allowNetworkAccess=True, publisherTrustedAlgorithms="*"),
         world.dataset(world.MORE, "access", allowNetworkAccess=True),
@@ -273,7 +291,7 @@ def test_a_dataset_by_access_counts_as_no_network(world):
 # Trust
 
 
-def test_raw_code_needs_leave_of_every_compute_dataset(world):
+def test_raw_code_needs_leave_of_every_compute_dataset(world: World) -> None:
     assert refusal(world, algorithm=world.raw()) == {"dataset": "no_raw_algo_allowed"}
     world.write(world.dataset(allowRawAlgorithm=True))
     assert world.admit(world.start(algorithm=world.raw())).algorithm.document_id == RAW
@@ -281,7 +299,7 @@ def test_raw_code_needs_leave_of_every_compute_dataset(world):
     assert refusal(world, *both, algorithm=world.raw()) == {"datasets[1]": "no_raw_algo_allowed"}
 
 
-def test_meta_wins_over_a_trusted_did_and_the_raw_rule_holds(world):
+def test_meta_wins_over_a_trusted_did_and_the_raw_rule_holds(world: World) -> None:
     smuggled = replace(world.published(), meta=world.raw().meta)
     assert refusal(world, algorithm=smuggled) == {"dataset": "no_raw_algo_allowed"}
     world.write(world.dataset(allowRawAlgorithm=True))
@@ -290,24 +308,24 @@ def test_meta_wins_over_a_trusted_did_and_the_raw_rule_holds(world):
     assert len(plan.orders) == 1
 
 
-def trusting(world, **demands):
+def trusting(world: World, **demands: str) -> dict[str, Any]:
     return {"publisherTrustedAlgorithms": [{"did": world.ALGO, **demands}]}
 
 
-def test_a_demanded_checksum_of_the_files_is_kept_for_the_run(world):
+def test_a_demanded_checksum_of_the_files_is_kept_for_the_run(world: World) -> None:
     world.write(world.dataset(**trusting(world, filesChecksum=CHECKSUM.upper())))
     assert world.admit(world.start()).algorithm.files_checksum == CHECKSUM
     world.write(world.dataset(**trusting(world)))
     assert world.admit(world.start()).algorithm.files_checksum == ""
 
 
-def test_changed_files_are_refused_where_a_checksum_is_demanded(world):
+def test_changed_files_are_refused_where_a_checksum_is_demanded(world: World) -> None:
     world.write(world.dataset(**trusting(world, filesChecksum=CHECKSUM)))
     (world.folder / "data" / "mean.py").write_text("print(3)\n")
     assert refusal(world) == {"dataset": "algorithm_file_checksum_mismatch"}
 
 
-def test_of_two_datasets_that_demand_different_files_the_wrong_one_is_named(world):
+def test_of_two_datasets_that_demand_different_files_the_wrong_one_is_named(world: World) -> None:
     world.write(
         world.dataset(**trusting(world, filesChecksum=CHECKSUM)),
         world.dataset(world.MORE, **trusting(world, filesChecksum="0" * 64)),
@@ -316,18 +334,18 @@ def test_of_two_datasets_that_demand_different_files_the_wrong_one_is_named(worl
     assert refusal(world, *both) == {"datasets[1]": "algorithm_file_checksum_mismatch"}
 
 
-def test_files_that_cannot_be_hashed_are_unavailable(world):
+def test_files_that_cannot_be_hashed_are_unavailable(world: World) -> None:
     world.write(world.dataset(**trusting(world, filesChecksum=CHECKSUM)))
     (world.folder / "data" / "mean.py").unlink()
     assert refusal(world) == {"algorithm": "file_unavailable"}
 
 
-def test_files_are_not_opened_unless_a_dataset_demands_it(world):
+def test_files_are_not_opened_unless_a_dataset_demands_it(world: World) -> None:
     (world.folder / "data" / "mean.py").unlink()
     assert world.admit(world.start())
 
 
-def test_a_changed_container_is_refused_where_a_checksum_is_demanded(world):
+def test_a_changed_container_is_refused_where_a_checksum_is_demanded(world: World) -> None:
     container = hashlib.sha256((world.ENTRYPOINT + PINNED).encode()).hexdigest()
     world.write(world.dataset(**trusting(world, containerSectionChecksum=container)))
     assert refusal(world) == {"dataset": "algorithm_container_checksum_mismatch"}
@@ -335,14 +353,14 @@ def test_a_changed_container_is_refused_where_a_checksum_is_demanded(world):
     assert world.admit(world.start())
 
 
-def test_a_publisher_is_trusted_by_the_owner_of_the_algorithms_nft(world):
+def test_a_publisher_is_trusted_by_the_owner_of_the_algorithms_nft(world: World) -> None:
     world.write(world.dataset(publisherTrustedAlgorithmPublishers=[world.PUBLISHER.lower()]))
     assert world.admit(world.start())
     world.write(world.dataset(publisherTrustedAlgorithmPublishers=[STRANGER]))
     assert refusal(world) == {"dataset": "not_trusted_algo_publisher"}
 
 
-def test_the_older_rule_is_one_setting(world):
+def test_the_older_rule_is_one_setting(world: World) -> None:
     world.write(world.dataset())
     assert refusal(world) == {"dataset": "not_trusted_algo"}
     world.trust = Trust(empty_allows_all=True)
@@ -353,7 +371,7 @@ def test_the_older_rule_is_one_setting(world):
 
 
 @pytest.mark.parametrize("name", ["dataset", "algorithm"])
-def test_credentials_are_honoured_by_name(world, name):
+def test_credentials_are_honoured_by_name(world: World, name: str) -> None:
     document = getattr(world, name)(
         **({"publisherTrustedAlgorithms": "*"} if name == "dataset" else {})
     )
@@ -363,7 +381,7 @@ def test_credentials_are_honoured_by_name(world, name):
     assert refusal(world, consumer=STRANGER) == {f"{name}.credentials": "access_denied"}
 
 
-def test_credentials_of_a_further_dataset_are_honoured(world):
+def test_credentials_of_a_further_dataset_are_honoured(world: World) -> None:
     document = world.dataset(world.MORE, "access")
     denied = [{"type": "address", "values": [world.CONSUMER.lower()]}]
     world.write({**document, "credentials": {"deny": denied}})
@@ -374,7 +392,7 @@ def test_credentials_of_a_further_dataset_are_honoured(world):
 # Orders
 
 
-def test_an_order_must_be_named_once_everything_else_is_right(world):
+def test_an_order_must_be_named_once_everything_else_is_right(world: World) -> None:
     nothing = world.asset(order="")
     assert refusal(world, nothing) == {"dataset.transferTxId": "missing"}
     unpaid = world.published(order="")
@@ -386,16 +404,19 @@ def test_an_order_must_be_named_once_everything_else_is_right(world):
 class Ledger:
     """A plug-in that says of each order what it was told to."""
 
-    def __init__(self, **answers):
-        self.answers, self.asked = answers, []
+    def __init__(self, **answers: bool) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, str, str, str]] = []
 
     @hookimpl
-    def verify_order(self, transaction, document_id, service_id, consumer):
+    def verify_order(
+        self, transaction: str, document_id: str, service_id: str, consumer: str
+    ) -> bool | None:
         self.asked.append((transaction, document_id, service_id, consumer))
         return self.answers.get(transaction)
 
 
-def test_a_plugin_says_whether_an_order_is_genuine(world):
+def test_a_plugin_says_whether_an_order_is_genuine(world: World) -> None:
     ledger = Ledger()
     world.plugins.register(ledger)
     assert world.admit(world.start())
@@ -409,7 +430,7 @@ def test_a_plugin_says_whether_an_order_is_genuine(world):
     assert refusal(world) == {"dataset.serviceId": "order_invalid"}
 
 
-def test_an_order_that_is_bound_elsewhere_is_invalid(world):
+def test_an_order_that_is_bound_elsewhere_is_invalid(world: World) -> None:
     world.orders.bound = {"0xcd"}
     assert refusal(world) == {"algorithm": "in_use_or_not_on_chain"}
     world.orders.bound = {"0xab", "0xcd"}
@@ -419,7 +440,7 @@ def test_an_order_that_is_bound_elsewhere_is_invalid(world):
 # A quote
 
 
-def test_a_quote_asks_for_no_orders_and_no_credentials(world):
+def test_a_quote_asks_for_no_orders_and_no_credentials(world: World) -> None:
     allowed = [{"type": "address", "values": [STRANGER]}]
     document = world.dataset(publisherTrustedAlgorithms="*")
     world.write({**document, "credentials": {"allow": allowed}})
@@ -427,7 +448,7 @@ def test_a_quote_asks_for_no_orders_and_no_credentials(world):
     assert world.admission().quote(request).orders == ()
 
 
-def test_a_quote_is_refused_as_the_start_would_be(world):
+def test_a_quote_is_refused_as_the_start_would_be(world: World) -> None:
     for request in (
         world.start(algorithm=world.raw()),
         world.start(world.asset(service="other")),
@@ -444,22 +465,26 @@ def test_a_quote_is_refused_as_the_start_would_be(world):
 
 
 class Library:
-    def __init__(self, document):
+    def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
 
     @hookimpl(tryfirst=True)
-    def resolve_did(self, did):
+    def resolve_did(self, did: str) -> dict[str, Any]:
         return self.document
 
 
-def test_a_plugin_may_have_the_document(world):
+def test_a_plugin_may_have_the_document(world: World) -> None:
     other = "did:op:" + "d" * 64
     world.plugins.register(Library({**world.dataset(), "id": other}))
-    assert world.admission().ddo(other)["id"] == other
+    found = world.admission().ddo(other)
+    assert found is not None
+    assert found["id"] == other
 
 
 @pytest.mark.parametrize("change", [{"services": []}, {"id": "did:op:" + "e" * 64}])
-def test_an_unsound_document_of_a_plugin_is_left_out(world, change, caplog):
+def test_an_unsound_document_of_a_plugin_is_left_out(
+    world: World, change: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     world.plugins.register(Library({**world.dataset(), **change}))
     assert world.admission().ddo(world.DATA) is None
     assert "is left out" in caplog.text

@@ -1,9 +1,12 @@
 """No path of a DDO leads out of the catalogue."""
 
+from __future__ import annotations
+
 import os
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +17,7 @@ SECRET = b"of the server"
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     """A folder with data, beside a secret that nothing in it may reach."""
     (tmp_path / "secret").write_bytes(SECRET)
     (tmp_path / "vault").mkdir()
@@ -25,13 +28,13 @@ def folder(tmp_path):
     return inside
 
 
-def read(folder, path):
+def read(folder: Path, path: str) -> bytes:
     with os.fdopen(open_beneath(folder, path), "rb") as file:
         return file.read()
 
 
 @pytest.mark.parametrize("path", ["data/numbers.csv", "./data//numbers.csv", "data/./numbers.csv"])
-def test_a_file_below_is_opened(folder, path):
+def test_a_file_below_is_opened(folder: Path, path: str) -> None:
     assert read(folder, path) == b"1\n"
 
 
@@ -56,50 +59,50 @@ def test_a_file_below_is_opened(folder, path):
         ["data/numbers.csv"],
     ],
 )
-def test_anything_else_is_refused_without_naming_it(folder, path):
+def test_anything_else_is_refused_without_naming_it(folder: Path, path: Any) -> None:
     with pytest.raises(FileUnavailable) as refused:
         open_beneath(folder, path)
     for part in ("secret", "hostname", "numbers", str(folder)):
         assert part not in str(refused.value)
 
 
-def test_a_link_to_a_file_outside_is_refused(folder):
+def test_a_link_to_a_file_outside_is_refused(folder: Path) -> None:
     (folder / "data" / "link.csv").symlink_to(folder.parent / "secret")
     with pytest.raises(FileUnavailable):
         open_beneath(folder, "data/link.csv")
 
 
-def test_a_link_to_a_folder_outside_is_refused(folder):
+def test_a_link_to_a_folder_outside_is_refused(folder: Path) -> None:
     (folder / "vault").symlink_to(folder.parent / "vault")
     with pytest.raises(FileUnavailable):
         open_beneath(folder, "vault/numbers.csv")
 
 
-def test_a_link_that_stays_inside_is_refused_too(folder):
+def test_a_link_that_stays_inside_is_refused_too(folder: Path) -> None:
     (folder / "same.csv").symlink_to("data/numbers.csv")
     with pytest.raises(FileUnavailable):
         open_beneath(folder, "same.csv")
 
 
-def test_a_pipe_is_refused_and_not_waited_for(folder):
+def test_a_pipe_is_refused_and_not_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     with pytest.raises(FileUnavailable, match="not a regular file"):
         open_beneath(folder, "pipe")
 
 
-def test_a_socket_is_refused(folder):
+def test_a_socket_is_refused(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "socket"))
         with pytest.raises(FileUnavailable):
             open_beneath(folder, "socket")
 
 
-def test_a_missing_catalogue_is_a_missing_file(tmp_path):
+def test_a_missing_catalogue_is_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileUnavailable):
         open_beneath(tmp_path / "nowhere", "x")
 
 
-def test_nothing_stays_open(folder):
+def test_nothing_stays_open(folder: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for path in ("data/numbers.csv", "../secret", "data", "nothing", "data/nothing"):
         try:
@@ -109,13 +112,13 @@ def test_nothing_stays_open(folder):
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_a_folder_swapped_for_a_link_while_it_is_walked_gives_nothing_away(folder):
+def test_a_folder_swapped_for_a_link_while_it_is_walked_gives_nothing_away(folder: Path) -> None:
     """Somebody exchanges data/ and a link to the vault for as long as we read."""
     real, link, spare = folder / "data", folder / "link", folder / "spare"
     link.symlink_to(folder.parent / "vault")
     over = threading.Event()
 
-    def swap():
+    def swap() -> None:
         while not over.is_set():
             real.rename(spare)
             link.rename(real)
@@ -124,7 +127,7 @@ def test_a_folder_swapped_for_a_link_while_it_is_walked_gives_nothing_away(folde
 
     swapper = threading.Thread(target=swap)
     swapper.start()
-    found = []
+    found: list[bytes | None] = []
     try:
         for _ in range(3_000):
             try:

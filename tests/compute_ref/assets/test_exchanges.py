@@ -1,17 +1,22 @@
 """Servers that take their time, or break off."""
 
+from __future__ import annotations
+
+import socket
+import threading
 import time
 
 import pytest
 
 from compute_ref.assets.web import GuardedClient
 from compute_ref.plugins import FileUnavailable
+from tests.compute_ref.assets.conftest import Act, Scripted, Serve
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 PATIENCE = 20  # seconds; far above the time limit of the fetch, far below that of the server
 
 
-def fetch(url, timeout):
+def fetch(url: str, timeout: float) -> bytes:
     """All bytes of `url`, and the time that took."""
     begun = time.monotonic()
     try:
@@ -21,10 +26,10 @@ def fetch(url, timeout):
         assert time.monotonic() - begun < PATIENCE
 
 
-def trickle(first, piece):
+def trickle(first: bytes, piece: bytes) -> Act:
     """After `first`, sends `piece` ten times a second until the test is over."""
 
-    def act(connection, ended):
+    def act(connection: socket.socket, ended: threading.Event) -> None:
         connection.sendall(first)
         while not ended.wait(0.1):
             connection.sendall(piece)
@@ -32,8 +37,8 @@ def trickle(first, piece):
     return act
 
 
-def once(answer):
-    def act(connection, ended):
+def once(answer: bytes) -> Act:
+    def act(connection: socket.socket, ended: threading.Event) -> None:
         connection.sendall(answer)
 
     return act
@@ -54,7 +59,9 @@ def once(answer):
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
     ],
 )
-def test_a_server_that_trickles_is_left_when_time_is_up(scripted, first, piece):
+def test_a_server_that_trickles_is_left_when_time_is_up(
+    scripted: Scripted, first: bytes, piece: bytes
+) -> None:
     with pytest.raises(FileUnavailable, match="took longer"):
         fetch(scripted(trickle(first, piece)), 0.6)
 
@@ -69,7 +76,7 @@ def test_a_server_that_trickles_is_left_when_time_is_up(scripted, first, piece):
         HEAD + b"broken \x00 line\r\nContent-Length: 3\r\n\r\nabc",
     ],
 )
-def test_an_answer_that_is_none_is_refused(scripted, answer):
+def test_an_answer_that_is_none_is_refused(scripted: Scripted, answer: bytes) -> None:
     with pytest.raises(FileUnavailable, match="no sound answer"):
         fetch(scripted(once(answer)), 10)
 
@@ -83,31 +90,31 @@ def test_an_answer_that_is_none_is_refused(scripted, answer):
         b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhalf",
     ],
 )
-def test_half_of_the_data_is_not_taken_for_all_of_it(scripted, body):
+def test_half_of_the_data_is_not_taken_for_all_of_it(scripted: Scripted, body: bytes) -> None:
     with pytest.raises(FileUnavailable, match="broke off"):
         fetch(scripted(once(HEAD + body)), 10)
 
 
-def test_data_of_several_parts_is_data_like_any_other(scripted):
+def test_data_of_several_parts_is_data_like_any_other(scripted: Scripted) -> None:
     kind = b"Content-Type: multipart/mixed; boundary=x\r\n"
     assert fetch(scripted(once(HEAD + kind + b"Content-Length: 2\r\n\r\nab")), 10) == b"ab"
 
 
-def test_nothing_is_all_there_is_of_an_empty_file(scripted):
+def test_nothing_is_all_there_is_of_an_empty_file(scripted: Scripted) -> None:
     assert fetch(scripted(once(HEAD + b"Content-Length: 0\r\n\r\n")), 10) == b""
 
 
-def test_a_server_that_is_not_there_is_told_so():
+def test_a_server_that_is_not_there_is_told_so() -> None:
     with pytest.raises(FileUnavailable, match="cannot be reached"):
         fetch("http://127.0.0.1:9/", 10)
 
 
-def test_no_time_at_all_is_too_little(scripted):
+def test_no_time_at_all_is_too_little(scripted: Scripted) -> None:
     with pytest.raises(FileUnavailable, match="took longer"):
         fetch(scripted(once(HEAD)), 0)
 
 
-def test_a_stream_can_be_left_half_read(serve):
+def test_a_stream_can_be_left_half_read(serve: Serve) -> None:
     server = serve()
     opened = GuardedClient(10, allow_private=True).open(server.page("/x", b"y" * 10**6))
     assert opened.stream.read(3) == b"yyy"

@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from compute_ref.assets.soundness import DdoInvalid, check_ddo
@@ -6,29 +10,29 @@ DID = "did:op:" + "a" * 64
 FILES = [{"type": "file", "path": "x.csv"}]
 
 
-def document(**changes):
+def document(**changes: Any) -> dict[str, Any]:
     service = {"id": "use", "type": "compute", "files": FILES}
     return {"id": DID, "services": [service], **changes}
 
 
-def with_service(**changes):
+def with_service(**changes: Any) -> dict[str, Any]:
     return document(services=[{"id": "use", "type": "compute", "files": FILES, **changes}])
 
 
-def test_a_small_document_is_sound():
+def test_a_small_document_is_sound() -> None:
     assert check_ddo(document()) == document()
 
 
-def test_sections_may_be_null():
+def test_sections_may_be_null() -> None:
     nulls = dict.fromkeys(("metadata", "nft", "credentials"))
     assert check_ddo({**with_service(compute=None, timeout=None), **nulls})
 
 
-def test_a_service_of_another_type_needs_no_files():
+def test_a_service_of_another_type_needs_no_files() -> None:
     assert check_ddo(with_service(type="wss", files="0xencrypted"))
 
 
-def test_everyone_may_be_trusted_by_a_star_or_a_list_with_one():
+def test_everyone_may_be_trusted_by_a_star_or_a_list_with_one() -> None:
     for trusted in ("*", ["*"], [{"did": "*"}], [{"did": DID, "filesChecksum": "00"}], None, []):
         assert check_ddo(with_service(compute={"publisherTrustedAlgorithms": trusted}))
     for publishers in ("*", ["*"], ["0x1"], None, []):
@@ -92,13 +96,13 @@ def test_everyone_may_be_trusted_by_a_star_or_a_list_with_one():
         (document(made=object()), "it must be JSON in UTF-8"),
     ],
 )
-def test_what_is_wrong_is_told_to_the_author(broken, problem):
+def test_what_is_wrong_is_told_to_the_author(broken: Any, problem: str) -> None:
     with pytest.raises(DdoInvalid) as told:
         check_ddo(broken)
     assert problem in str(told.value)
 
 
-def test_all_that_is_wrong_is_told_at_once():
+def test_all_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(DdoInvalid) as told:
         check_ddo({**with_service(timeout=-1, id=None), "id": "x"})
     assert str(told.value).count(";") == 2

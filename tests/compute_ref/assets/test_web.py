@@ -1,63 +1,72 @@
 """Reading R17 against real servers on loopback: where a fetch may go, what it takes along."""
 
+from __future__ import annotations
+
 import gzip
 import logging
+import socket
 import ssl
 import subprocess
+import threading
 import traceback
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
 from compute_ref.assets import web
+from compute_ref.assets.addresses import Resolver
 from compute_ref.assets.web import GuardedClient, WebFiles
-from compute_ref.plugins import FileUnavailable
+from compute_ref.plugins import FileUnavailable, OpenFile
+from tests.compute_ref.assets.conftest import Asked, DataServer, Scripted, Serve
 
 HUSH = {"Authorization": "Bearer hush"}
 
 
-def client(timeout=10, allow_private=True, **options):
+def client(timeout: float = 10, allow_private: bool = True, **options: Any) -> GuardedClient:
     return GuardedClient(timeout, allow_private=allow_private, **options)
 
 
-def read(opened):
+def read(opened: OpenFile | None) -> bytes:
+    assert opened is not None
     with opened.stream as stream:
         return stream.read()
 
 
-def headers_of(request):
+def headers_of(request: Asked) -> dict[str, str]:
     return {name.lower(): text for name, text in request[2].items()}
 
 
 @pytest.fixture
-def server(serve):
+def server(serve: Serve) -> DataServer:
     return serve()
 
 
 @pytest.fixture
-def other(serve):
+def other(serve: Serve) -> DataServer:
     return serve("127.0.0.2")
 
 
 @pytest.fixture
-def half_public(monkeypatch):
+def half_public(monkeypatch: pytest.MonkeyPatch) -> None:
     """127.0.0.1 stands for a public server, 127.0.0.2 for one inside."""
     monkeypatch.setattr(web, "globally_routable", lambda address: address == "127.0.0.1")
 
 
-def test_a_file_is_opened_with_its_size_and_type(server):
+def test_a_file_is_opened_with_its_size_and_type(server: DataServer) -> None:
     opened = client().open(server.page("/x.csv", b"1\n2\n", Content_Type="text/csv"))
     assert (opened.size, opened.content_type) == (4, "text/csv")
     assert read(opened) == b"1\n2\n"
 
 
-def test_configured_headers_and_method_are_sent(server):
+def test_configured_headers_and_method_are_sent(server: DataServer) -> None:
     assert read(client().open(server.page("/x", b"y"), "POST", HUSH)) == b"y"
     method, _, _ = server.seen[0]
     assert method == "POST"
     assert headers_of(server.seen[0])["authorization"] == "Bearer hush"
 
 
-def test_headers_of_the_connection_are_not_the_publishers_to_set(server):
+def test_headers_of_the_connection_are_not_the_publishers_to_set(server: DataServer) -> None:
     spoilt = {"HOST": "else.example", "accept-encoding": "gzip", "Content-Length": "9"}
     assert read(client().open(server.page("/x", b"y"), "GET", spoilt)) == b"y"
     sent = headers_of(server.seen[0])
@@ -67,13 +76,17 @@ def test_headers_of_the_connection_are_not_the_publishers_to_set(server):
 
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nHost: b"}, {"X\n": "a"}, {"X": "☃"}])
-def test_a_header_that_breaks_the_request_is_refused(server, headers):
+def test_a_header_that_breaks_the_request_is_refused(
+    server: DataServer, headers: dict[str, str]
+) -> None:
     with pytest.raises(FileUnavailable):
         client().open(server.page("/x"), "GET", headers)
     assert server.seen == []
 
 
-def test_proxy_variables_are_ignored(server, other, monkeypatch):
+def test_proxy_variables_are_ignored(
+    server: DataServer, other: DataServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, other.url(""))
     monkeypatch.delenv("no_proxy", raising=False)
@@ -87,32 +100,34 @@ def test_proxy_variables_are_ignored(server, other, monkeypatch):
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "0x7f.1", "2130706433", "[::ffff:7f00:1]"]
 )
-def test_a_private_address_is_not_connected_to_however_it_is_written(server, host):
+def test_a_private_address_is_not_connected_to_however_it_is_written(
+    server: DataServer, host: str
+) -> None:
     url = server.page("/x", b"y").replace("127.0.0.1", host)
     with pytest.raises(FileUnavailable, match="private address"):
         client(allow_private=False).open(url)
     assert server.seen == []
 
 
-def test_a_name_with_one_private_address_is_refused_whole(server):
+def test_a_name_with_one_private_address_is_refused_whole(server: DataServer) -> None:
     guarded = client(allow_private=False, resolver=lambda *_: ["8.8.8.8", "127.0.0.1"])
     with pytest.raises(FileUnavailable, match="private address"):
         guarded.open(server.page("/x"))
 
 
-def test_those_who_mean_it_may_fetch_from_private_addresses(server):
+def test_those_who_mean_it_may_fetch_from_private_addresses(server: DataServer) -> None:
     assert read(client(allow_private=True).open(server.page("/x", b"y"))) == b"y"
 
 
 def test_a_name_that_answers_differently_the_second_time_is_asked_once(
-    serve, half_public, monkeypatch
-):
+    serve: Serve, half_public: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     public, inside = serve(), serve("127.0.0.2")
     public.page("/x", b"public")
     inside.page("/x", b"inside")
-    asked = []
+    asked: list[str] = []
 
-    def rebinding(host, port):
+    def rebinding(host: str, port: int) -> list[str]:
         asked.append(host)
         return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.2"]
 
@@ -123,7 +138,7 @@ def test_a_name_that_answers_differently_the_second_time_is_asked_once(
     assert inside.seen == []
 
 
-def test_a_redirect_to_the_same_name_is_checked_anew(server, half_public):
+def test_a_redirect_to_the_same_name_is_checked_anew(server: DataServer, half_public: None) -> None:
     answers = [["127.0.0.1"], ["127.0.0.2"]]
     server.page("/x", status=302, Location="/y")
     guarded = client(allow_private=False, resolver=lambda *_: answers.pop(0))
@@ -133,7 +148,9 @@ def test_a_redirect_to_the_same_name_is_checked_anew(server, half_public):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_to_a_private_address_is_not_followed(server, other, half_public, status):
+def test_a_redirect_to_a_private_address_is_not_followed(
+    server: DataServer, other: DataServer, half_public: None, status: int
+) -> None:
     server.page("/x", status=status, Location=other.page("/secret", b"inside"))
     with pytest.raises(FileUnavailable, match="private address"):
         client(allow_private=False).open(server.url("/x"))
@@ -141,21 +158,22 @@ def test_a_redirect_to_a_private_address_is_not_followed(server, other, half_pub
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://[::", ""])
-def test_a_redirect_to_nowhere_is_refused(server, location):
+def test_a_redirect_to_nowhere_is_refused(server: DataServer, location: str) -> None:
     with pytest.raises(FileUnavailable):
         client().open(server.page("/x", status=302, Location=location))
 
 
-def test_the_next_address_is_tried_where_one_is_not_there(server):
+def test_the_next_address_is_tried_where_one_is_not_there(server: DataServer) -> None:
     tried = client(resolver=lambda *_: ["127.0.0.3", "127.0.0.1"])
     assert read(tried.open(server.page("/x", b"y"))) == b"y"
 
 
-def test_a_name_that_nobody_knows_is_told_so():
-    def failing(host, port):
+def test_a_name_that_nobody_knows_is_told_so() -> None:
+    def failing(host: str, port: int) -> NoReturn:
         raise OSError(-2, "Name or service not known", host)
 
-    for resolver in (failing, lambda *_: []):
+    resolvers: tuple[Resolver, ...] = (failing, lambda *_: [])
+    for resolver in resolvers:
         with pytest.raises(FileUnavailable, match="is not known") as refused:
             client(resolver=resolver).open("http://data.example/x")
         assert "example" not in str(refused.value)
@@ -164,7 +182,7 @@ def test_a_name_that_nobody_knows_is_told_so():
 # Redirects
 
 
-def test_redirects_are_followed_five_times(server):
+def test_redirects_are_followed_five_times(server: DataServer) -> None:
     for n in range(5):
         server.page(f"/{n}", status=302, Location=f"{n + 1}")
     server.page("/5", b"there")
@@ -176,27 +194,31 @@ def test_redirects_are_followed_five_times(server):
     assert all(path != "/6" for _, path, _ in server.seen)
 
 
-def test_configured_headers_go_along_to_the_same_origin(server):
+def test_configured_headers_go_along_to_the_same_origin(server: DataServer) -> None:
     server.page("/y", b"z")
     url = server.page("/x", status=302, Location="/y")
     assert read(client().open(url, "GET", HUSH)) == b"z"
     assert headers_of(server.seen[1])["authorization"] == "Bearer hush"
 
 
-def test_configured_headers_do_not_go_along_to_another_origin(server, other):
+def test_configured_headers_do_not_go_along_to_another_origin(
+    server: DataServer, other: DataServer
+) -> None:
     url = server.page("/x", status=307, Location=other.page("/y", b"z"))
     assert read(client().open(url, "GET", {**HUSH, "X-Api-Key": "hush"})) == b"z"
     assert "hush" not in str(other.seen)
 
 
-def test_another_port_is_another_origin(serve):
+def test_another_port_is_another_origin(serve: Serve) -> None:
     one, two = serve(), serve()
     url = one.page("/x", status=302, Location=two.page("/y", b"z"))
     assert read(client().open(url, "GET", HUSH)) == b"z"
     assert "hush" not in str(two.seen)
 
 
-def test_headers_do_not_come_back_from_another_origin(server, other):
+def test_headers_do_not_come_back_from_another_origin(
+    server: DataServer, other: DataServer
+) -> None:
     """Or else the other server could have ours ask its own server for any path, with our key."""
     server.page("/private", b"z")
     other.page("/back", status=302, Location=server.url("/private"))
@@ -205,7 +227,7 @@ def test_headers_do_not_come_back_from_another_origin(server, other):
     assert "hush" not in str(server.seen[1])
 
 
-def test_after_303_it_is_a_get(server):
+def test_after_303_it_is_a_get(server: DataServer) -> None:
     server.page("/y", b"z")
     assert read(client().open(server.page("/x", status=303, Location="/y"), "POST")) == b"z"
     assert [method for method, _, _ in server.seen] == ["POST", "GET"]
@@ -215,20 +237,20 @@ def test_after_303_it_is_a_get(server):
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 304, 400, 401, 404, 500])
-def test_any_other_answer_is_told_by_its_number_alone(server, status):
+def test_any_other_answer_is_told_by_its_number_alone(server: DataServer, status: int) -> None:
     with pytest.raises(FileUnavailable) as refused:
         client().open(server.page("/secret", status=status))
     assert str(refused.value) == f"The server of the data answered {status}."
 
 
-def test_compressed_data_is_not_unpacked(server):
+def test_compressed_data_is_not_unpacked(server: DataServer) -> None:
     bomb = gzip.compress(b"\0" * 10**7)
     with pytest.raises(FileUnavailable, match="compressed"):
         client().open(server.page("/x", bomb, Content_Encoding="gzip"))
 
 
-def test_a_length_is_what_the_server_said(server, scripted):
-    def act(connection, ended):
+def test_a_length_is_what_the_server_said(server: DataServer, scripted: Scripted) -> None:
+    def act(connection: socket.socket, ended: threading.Event) -> None:
         connection.sendall(
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
         )
@@ -242,7 +264,7 @@ def test_a_length_is_what_the_server_said(server, scripted):
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate for data.example, which is its own authority."""
     folder = tmp_path_factory.mktemp("tls")
     key, cert = folder / "key.pem", folder / "cert.pem"
@@ -257,43 +279,47 @@ def certificate(tmp_path_factory):
 
 
 @pytest.fixture
-def secure(serve, certificate):
+def secure(serve: Serve, certificate: tuple[Path, Path]) -> DataServer:
     key, cert = certificate
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(cert, key)
-    names = []
-    tls.sni_callback = lambda _socket, name, _context: names.append(name)
     server = serve(tls=tls)
-    server.names = names
+    tls.sni_callback = lambda _socket, name, _context: server.names.append(name)
     server.page("/x", b"y")
     return server
 
 
-def trusting(certificate, **options):
+def trusting(certificate: tuple[Path, Path], **options: Any) -> GuardedClient:
     tls = ssl.create_default_context(cafile=certificate[1])
     return client(tls=tls, resolver=lambda *_: ["127.0.0.1"], **options)
 
 
-def test_the_certificate_and_the_name_asked_for_are_those_of_the_url(secure, certificate):
+def test_the_certificate_and_the_name_asked_for_are_those_of_the_url(
+    secure: DataServer, certificate: tuple[Path, Path]
+) -> None:
     opened = trusting(certificate).open(secure.url("/x", "data.example", "https"))
     assert read(opened) == b"y"
     assert secure.names == ["data.example"]
     assert headers_of(secure.seen[0])["host"] == f"data.example:{secure.port}"
 
 
-def test_a_certificate_for_another_name_is_refused(secure, certificate):
+def test_a_certificate_for_another_name_is_refused(
+    secure: DataServer, certificate: tuple[Path, Path]
+) -> None:
     with pytest.raises(FileUnavailable, match="cannot be reached"):
         trusting(certificate).open(secure.url("/x", "else.example", "https"))
     assert secure.seen == []
 
 
-def test_a_certificate_of_nobody_known_is_refused(secure):
+def test_a_certificate_of_nobody_known_is_refused(secure: DataServer) -> None:
     with pytest.raises(FileUnavailable, match="cannot be reached"):
         client(resolver=lambda *_: ["127.0.0.1"]).open(secure.url("/x", "data.example", "https"))
     assert secure.seen == []
 
 
-def test_from_https_to_http_headers_are_dropped(secure, server, certificate):
+def test_from_https_to_http_headers_are_dropped(
+    secure: DataServer, server: DataServer, certificate: tuple[Path, Path]
+) -> None:
     secure.page("/x", status=302, Location=server.page("/y", b"z"))
     opened = trusting(certificate).open(secure.url("/x", "data.example", "https"), "GET", HUSH)
     assert read(opened) == b"z"
@@ -303,15 +329,17 @@ def test_from_https_to_http_headers_are_dropped(secure, server, certificate):
 # What is said of it
 
 
-def test_no_text_or_log_names_url_host_header_or_path(server, scripted, caplog):
-    def broken(connection, ended):
+def test_no_text_or_log_names_url_host_header_or_path(
+    server: DataServer, scripted: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(connection: socket.socket, ended: threading.Event) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nbroken\x00 header\r\nContent-Length: 3\r\n\r\n")
 
     caplog.set_level(logging.DEBUG)
     secret = server.url("/secret-place?key=hush")
     server.page("/secret-place?key=hush", status=404)
     https, absent = secret.replace("http:", "https:"), "http://127.0.0.3:9/secret"
-    told = []
+    told: list[str] = []
     for url in (secret, https, absent, scripted(broken)):
         with pytest.raises(FileUnavailable) as refused:
             read(client().open(url, "GET", HUSH))
@@ -330,12 +358,12 @@ def test_no_text_or_log_names_url_host_header_or_path(server, scripted, caplog):
         {"type": "url", "url": "http://127.0.0.1/", "headers": {"X": 1}},
     ],
 )
-def test_a_file_object_that_names_no_usable_url_is_refused(file):
+def test_a_file_object_that_names_no_usable_url_is_refused(file: dict[str, Any]) -> None:
     with pytest.raises(FileUnavailable, match="must mend its DDO"):
         WebFiles().open_file(file, client(), None)
 
 
-def test_a_file_object_is_opened_as_it_says(server):
+def test_a_file_object_is_opened_as_it_says(server: DataServer) -> None:
     url = server.page("/x", b"y")
     file = {"type": "url", "url": url, "method": "post", "headers": HUSH}
     assert read(WebFiles().open_file(file, client(), None)) == b"y"

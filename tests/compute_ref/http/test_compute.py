@@ -1,9 +1,17 @@
 """/api/services/compute: start, look, stop, delete."""
 
+from __future__ import annotations
+
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from webtest import TestApp
+
+from compute_ref.testing.consumers import Consumer
+from compute_ref.testing.kit import ComputeApp
 
 COMPUTE = "/api/services/compute"
 RESULT = "/api/services/computeResult"
@@ -11,7 +19,9 @@ OTHER_DID = "did:op:" + "e" * 64
 PRIVATE = ("algorithmLogUrl", "resultsUrls", "resultsDid", "finishMessage", "algorithmExitCode")
 
 
-def test_a_start_answers_with_one_status_object_at_1(consumer, server):
+def test_a_start_answers_with_one_status_object_at_1(
+    consumer: Consumer, server: ComputeApp
+) -> None:
     (job,) = consumer.start().json
     assert (job["status"], job["statusText"]) == (1, "Warming up")
     assert job["owner"] == consumer.address
@@ -22,16 +32,18 @@ def test_a_start_answers_with_one_status_object_at_1(consumer, server):
     assert (job["stopreq"], job["removed"], job["results"]) == (0, 0, [])
 
 
-def test_job_ids_have_one_length_and_end_in_a_letter_that_is_no_hex_digit(consumer):
+def test_job_ids_have_one_length_and_end_in_a_letter_that_is_no_hex_digit(
+    consumer: Consumer,
+) -> None:
     ids = [consumer.start().json[0]["jobId"] for _ in range(8)]
     assert all(re.fullmatch(r"[0-9a-f]{31}[g-z]", job_id) for job_id in ids)
     assert len(set(ids)) == 8
 
 
-def test_an_owner_of_any_case_is_shown_in_checksum_case(consumer, web):
+def test_an_owner_of_any_case_is_shown_in_checksum_case(consumer: Consumer, web: TestApp) -> None:
     lower = consumer.address.lower()
     text = lower + consumer.dataset + "1"
-    body = {
+    body: dict[str, Any] = {
         **consumer.signed(consumer.dataset),
         "consumerAddress": lower,
         "nonce": 1,
@@ -43,14 +55,18 @@ def test_an_owner_of_any_case_is_shown_in_checksum_case(consumer, web):
 
 
 @pytest.mark.parametrize("nonce", ["7", "7.25", "1644315615.24195", "9007199254740991"])
-def test_a_json_number_is_signed_by_its_own_digits(consumer, web, nonce):
+def test_a_json_number_is_signed_by_its_own_digits(
+    consumer: Consumer, web: TestApp, nonce: str
+) -> None:
     body = consumer.order(**consumer.signed(consumer.dataset, nonce=nonce))
     text = json.dumps(body).replace(f'"{nonce}"', nonce)
     answer = web.post(COMPUTE, text, content_type="application/json")
     assert answer.json[0]["status"] == 1
 
 
-def test_a_final_job_shows_why_it_ended_and_what_it_passed(server, consumer, finished):
+def test_a_final_job_shows_why_it_ended_and_what_it_passed(
+    server: ComputeApp, consumer: Consumer, finished: str
+) -> None:
     (job,) = consumer.jobs(jobId=finished)
     assert (job["status"], job["statusText"], job["finishReason"]) == (
         70,
@@ -65,13 +81,17 @@ def test_a_final_job_shows_why_it_ended_and_what_it_passed(server, consumer, fin
     ]
 
 
-def test_the_unsigned_view_hides_what_only_the_owner_may_see(consumer, finished):
+def test_the_unsigned_view_hides_what_only_the_owner_may_see(
+    consumer: Consumer, finished: str
+) -> None:
     (job,) = consumer.jobs(jobId=finished)
     assert not set(PRIVATE) & set(job)
     assert all(set(r) == {"filename", "filesize", "type", "index"} for r in job["results"])
 
 
-def test_the_signed_view_has_urls_in_index_order_without_credentials(consumer, finished):
+def test_the_signed_view_has_urls_in_index_order_without_credentials(
+    consumer: Consumer, finished: str
+) -> None:
     (job,) = consumer.status(finished).json
     assert set(PRIVATE) <= set(job)
     for index, url in enumerate(job["resultsUrls"]):
@@ -85,14 +105,16 @@ def test_the_signed_view_has_urls_in_index_order_without_credentials(consumer, f
     assert job["resultsDid"] == ""
 
 
-def test_a_signed_look_spends_no_nonce(web, consumer, finished):
+def test_a_signed_look_spends_no_nonce(web: TestApp, consumer: Consumer, finished: str) -> None:
     look = {**consumer.signed(finished, nonce="500"), "jobId": finished}
     for _ in range(3):
         assert "finishMessage" in web.get(COMPUTE, look).json[0]
     assert web.get("/api/services/nonce", {"userAddress": consumer.address}).json["nonce"] < 500
 
 
-def test_a_signature_without_a_job_opens_no_list_but_a_token_does(server, web, consumer, finished):
+def test_a_signature_without_a_job_opens_no_list_but_a_token_does(
+    server: ComputeApp, web: TestApp, consumer: Consumer, finished: str
+) -> None:
     query = consumer.signed()
     assert web.get(COMPUTE, query, status=400).json["errors"].keys() == {"signature"}
     token = consumer.token(int(server.clock.now()) + 60)
@@ -102,7 +124,9 @@ def test_a_signature_without_a_job_opens_no_list_but_a_token_does(server, web, c
 
 @pytest.mark.parametrize("call", ["get", "put", "delete", "result", "post"])
 @pytest.mark.parametrize("wrong", ["signature", "token"])
-def test_a_wrong_proof_is_never_a_silent_downgrade(web, consumer, finished, call, wrong):
+def test_a_wrong_proof_is_never_a_silent_downgrade(
+    web: TestApp, consumer: Consumer, finished: str, call: str, wrong: str
+) -> None:
     query = {"consumerAddress": consumer.address, "jobId": finished, "nonce": "900"}
     headers = {"AuthToken": "a.b.c"} if wrong == "token" else {}
     if wrong == "signature":
@@ -116,7 +140,9 @@ def test_a_wrong_proof_is_never_a_silent_downgrade(web, consumer, finished, call
     assert answer.json["errors"] == {"signature": ["Invalid signature provided."]}
 
 
-def test_a_wrong_signature_beside_a_right_token_is_refused(server, web, consumer, finished):
+def test_a_wrong_signature_beside_a_right_token_is_refused(
+    server: ComputeApp, web: TestApp, consumer: Consumer, finished: str
+) -> None:
     token = consumer.token(int(server.clock.now()) + 60)
     query = {
         "consumerAddress": consumer.address,
@@ -128,7 +154,7 @@ def test_a_wrong_signature_beside_a_right_token_is_refused(server, web, consumer
     assert "signature" in answer.json["errors"]
 
 
-def test_a_look_needs_at_least_one_condition(web):
+def test_a_look_needs_at_least_one_condition(web: TestApp) -> None:
     assert set(web.get(COMPUTE, status=400).json["errors"]) == {
         "consumerAddress",
         "documentId",
@@ -137,7 +163,9 @@ def test_a_look_needs_at_least_one_condition(web):
     }
 
 
-def test_conditions_narrow_each_other_and_no_match_is_an_empty_list(consumer, stranger, finished):
+def test_conditions_narrow_each_other_and_no_match_is_an_empty_list(
+    consumer: Consumer, stranger: Consumer, finished: str
+) -> None:
     assert len(consumer.jobs(jobId=finished, documentId=consumer.dataset)) == 1
     assert consumer.jobs(documentId=OTHER_DID) == []
     assert stranger.jobs(jobId=finished) == []
@@ -147,7 +175,9 @@ def test_conditions_narrow_each_other_and_no_match_is_an_empty_list(consumer, st
 @pytest.mark.parametrize(
     "spelling", [str, str.upper, lambda order: order[2:], lambda order: order[2:].upper()]
 )
-def test_agreement_id_is_an_order_in_any_spelling_or_a_document(web, consumer, finished, spelling):
+def test_agreement_id_is_an_order_in_any_spelling_or_a_document(
+    web: TestApp, consumer: Consumer, finished: str, spelling: Callable[[str], str]
+) -> None:
     (job,) = consumer.jobs(jobId=finished)
     order = "0x" + spelling(job["agreementId"]).lower().removeprefix("0x")
     assert order == job["agreementId"]
@@ -156,19 +186,23 @@ def test_agreement_id_is_an_order_in_any_spelling_or_a_document(web, consumer, f
         assert [j["jobId"] for j in found] == [finished]
 
 
-def test_lists_are_newest_first_with_limit_and_offset(consumer):
+def test_lists_are_newest_first_with_limit_and_offset(consumer: Consumer) -> None:
     ids = [consumer.start().json[0]["jobId"] for _ in range(5)]
     assert [j["jobId"] for j in consumer.jobs()] == ids[::-1]
     assert [j["jobId"] for j in consumer.jobs(limit=2, offset=1)] == [ids[3], ids[2]]
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 1001}, {"offset": -1}, {"limit": "x"}])
-def test_limit_and_offset_have_bounds(web, consumer, query):
+def test_limit_and_offset_have_bounds(
+    web: TestApp, consumer: Consumer, query: dict[str, Any]
+) -> None:
     answer = web.get(COMPUTE, {"consumerAddress": consumer.address, **query}, status=400)
     assert set(answer.json["errors"]) == set(query)
 
 
-def test_owner_is_a_synonym_and_differing_ones_are_refused(web, consumer, stranger, finished):
+def test_owner_is_a_synonym_and_differing_ones_are_refused(
+    web: TestApp, consumer: Consumer, stranger: Consumer, finished: str
+) -> None:
     assert len(web.get(COMPUTE, {"owner": consumer.address}).json) == 1
     both = {"owner": consumer.address, "consumerAddress": consumer.address.lower()}
     assert len(web.get(COMPUTE, both).json) == 1
@@ -176,7 +210,9 @@ def test_owner_is_a_synonym_and_differing_ones_are_refused(web, consumer, strang
     assert "owner" in web.get(COMPUTE, differ, status=400).json["errors"]
 
 
-def test_a_stop_answers_7_once_the_algorithm_is_gone(server, consumer, running):
+def test_a_stop_answers_7_once_the_algorithm_is_gone(
+    server: ComputeApp, consumer: Consumer, running: str
+) -> None:
     (job,) = consumer.stop(running).json
     assert (job["status"], job["statusText"], job["stopreq"]) == (7, "Job stopped", 1)
     assert server.instant.running == 0
@@ -184,7 +220,7 @@ def test_a_stop_answers_7_once_the_algorithm_is_gone(server, consumer, running):
     assert (after["status"], after["finishReason"], after["stopreq"]) == (70, "stopped", 1)
 
 
-def test_a_stop_leaves_a_final_job_as_it_is(consumer, finished):
+def test_a_stop_leaves_a_final_job_as_it_is(consumer: Consumer, finished: str) -> None:
     before = consumer.jobs(jobId=finished)
     (answer,) = consumer.stop(finished).json
     assert (answer["status"], answer["stopreq"]) == (7, 0)
@@ -192,7 +228,9 @@ def test_a_stop_leaves_a_final_job_as_it_is(consumer, finished):
     assert consumer.jobs(jobId=finished) == before
 
 
-def test_a_stop_without_a_job_means_all_that_go_on(server, consumer, stranger, finished):
+def test_a_stop_without_a_job_means_all_that_go_on(
+    server: ComputeApp, consumer: Consumer, stranger: Consumer, finished: str
+) -> None:
     mine = [consumer.start("instant: stay").json[0]["jobId"] for _ in range(2)]
     other = stranger.start("instant: stay").json[0]["jobId"]
     assert {j["jobId"] for j in consumer.stop().json} == set(mine)
@@ -202,27 +240,31 @@ def test_a_stop_without_a_job_means_all_that_go_on(server, consumer, stranger, f
     assert consumer.stop().json == []
 
 
-def test_a_stop_is_narrowed_by_document(consumer, running):
+def test_a_stop_is_narrowed_by_document(consumer: Consumer, running: str) -> None:
     assert consumer.stop(document_id=OTHER_DID).json == []
     assert len(consumer.stop(document_id=consumer.dataset).json) == 1
 
 
 @pytest.mark.parametrize("verb", ["stop", "delete"])
-def test_job_and_document_that_do_not_belong_together_are_not_found(consumer, finished, verb):
+def test_job_and_document_that_do_not_belong_together_are_not_found(
+    consumer: Consumer, finished: str, verb: str
+) -> None:
     answer = getattr(consumer, verb)(finished, OTHER_DID)
     assert answer.status_int == 404
     assert "error" in answer.json
 
 
 @pytest.mark.parametrize("verb", ["stop", "delete", "restart", "result"])
-def test_other_peoples_jobs_and_unknown_ones_look_alike(stranger, finished, verb):
+def test_other_peoples_jobs_and_unknown_ones_look_alike(
+    stranger: Consumer, finished: str, verb: str
+) -> None:
     foreign = getattr(stranger, verb)(finished)
     unknown = getattr(stranger, verb)("f" * 31 + "z")
     assert (foreign.status_int, foreign.json) == (404, unknown.json)
     assert unknown.status_int == 404
 
 
-def test_a_refused_call_spends_no_nonce(web, stranger, finished):
+def test_a_refused_call_spends_no_nonce(web: TestApp, stranger: Consumer, finished: str) -> None:
     stranger.stop(finished)
     stranger.delete(finished)
     stranger.start(environment="nowhere")
@@ -230,7 +272,7 @@ def test_a_refused_call_spends_no_nonce(web, stranger, finished):
     assert shown == {"nonce": 1}
 
 
-def test_a_nonce_is_accepted_once(consumer, running):
+def test_a_nonce_is_accepted_once(consumer: Consumer, running: str) -> None:
     first = consumer.signed(running, nonce="77")
     again = consumer.web.put_json(COMPUTE, {**first, "jobId": running})
     assert again.status_int == 200
@@ -238,20 +280,26 @@ def test_a_nonce_is_accepted_once(consumer, running):
     assert set(refused.json["errors"]) == {"nonce"}
 
 
-def test_put_and_delete_take_a_query_string_or_a_body(consumer, web, running):
+def test_put_and_delete_take_a_query_string_or_a_body(
+    consumer: Consumer, web: TestApp, running: str
+) -> None:
     body = {**consumer.signed(running), "jobId": running}
     assert web.put_json(COMPUTE, body).json[0]["status"] == 7
     body = {**consumer.signed(running), "jobId": running}
     assert web.delete_json(COMPUTE, body).json[0]["status"] == 8
 
 
-def test_a_query_string_wins_over_a_body(consumer, web, stranger, running):
+def test_a_query_string_wins_over_a_body(
+    consumer: Consumer, web: TestApp, stranger: Consumer, running: str
+) -> None:
     query = {**consumer.signed(running), "jobId": running}
     answer = web.put_json(f"{COMPUTE}?{joined(query)}", {"jobId": "other"})
     assert answer.json[0]["jobId"] == running
 
 
-def test_a_delete_answers_8_and_leaves_nothing(server, consumer, running):
+def test_a_delete_answers_8_and_leaves_nothing(
+    server: ComputeApp, consumer: Consumer, running: str
+) -> None:
     (job,) = consumer.delete(running).json
     assert (job["status"], job["statusText"], job["removed"], job["results"]) == (
         8,
@@ -266,7 +314,9 @@ def test_a_delete_answers_8_and_leaves_nothing(server, consumer, running):
     assert consumer.delete(running).status_int == 404
 
 
-def test_a_delete_by_document_takes_all_of_the_callers_and_no_others(consumer, stranger):
+def test_a_delete_by_document_takes_all_of_the_callers_and_no_others(
+    consumer: Consumer, stranger: Consumer
+) -> None:
     consumer.start()
     consumer.start()
     stranger.start()
@@ -276,13 +326,15 @@ def test_a_delete_by_document_takes_all_of_the_callers_and_no_others(consumer, s
     assert consumer.delete(document_id=consumer.dataset).json == []
 
 
-def test_a_delete_needs_a_job_or_a_document(consumer, finished):
+def test_a_delete_needs_a_job_or_a_document(consumer: Consumer, finished: str) -> None:
     answer = consumer.delete()
     assert answer.status_int == 400
     assert set(answer.json["errors"]) == {"jobId", "documentId"}
 
 
-def test_an_order_outlives_its_job_and_serves_nobody_else(consumer, stranger, finished):
+def test_an_order_outlives_its_job_and_serves_nobody_else(
+    consumer: Consumer, stranger: Consumer, finished: str
+) -> None:
     order = consumer.jobs(jobId=finished)[0]["agreementId"]
     consumer.delete(finished)
     dataset = {
@@ -294,7 +346,9 @@ def test_an_order_outlives_its_job_and_serves_nobody_else(consumer, stranger, fi
     assert consumer.start(dataset=dataset).status_int == 200
 
 
-def test_unknown_environments_are_refused_with_the_sentence_clients_know(consumer):
+def test_unknown_environments_are_refused_with_the_sentence_clients_know(
+    consumer: Consumer,
+) -> None:
     answer = consumer.start(environment="nowhere")
     assert (answer.status_int, answer.json) == (
         400,
@@ -302,10 +356,10 @@ def test_unknown_environments_are_refused_with_the_sentence_clients_know(consume
     )
 
 
-def test_identity_is_refused_before_the_environment(consumer):
+def test_identity_is_refused_before_the_environment(consumer: Consumer) -> None:
     answer = consumer.start(environment="nowhere", signature="0x" + "11" * 65)
     assert "signature" in answer.json["errors"]
 
 
-def joined(query):
+def joined(query: dict[str, Any]) -> str:
     return "&".join(f"{name}={value}" for name, value in query.items())

@@ -1,9 +1,14 @@
 """GET / and computeEnvironments."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
-from compute_ref.settings import Chains
+from webtest import TestApp
+
+from compute_ref.settings import Chains, Settings
 from compute_ref.testing import compute_app
+from compute_ref.testing.kit import ComputeApp
 
 ENVIRONMENTS = "/api/services/computeEnvironments"
 NAMES = {
@@ -21,7 +26,7 @@ NAMES = {
 }
 
 
-def test_the_root_says_where_everything_is(server, web):
+def test_the_root_says_where_everything_is(server: ComputeApp, web: TestApp) -> None:
     found = web.get("/").json
     assert found["software"]
     assert found["chainIds"] == [8996]
@@ -30,13 +35,13 @@ def test_the_root_says_where_everything_is(server, web):
     assert found["serviceEndpoints"]["computeStart"] == ["POST", "/api/services/compute"]
 
 
-def test_every_call_of_the_root_is_there(web):
+def test_every_call_of_the_root_is_there(web: TestApp) -> None:
     for method, path in web.get("/").json["serviceEndpoints"].values():
         answer = web.request(path, method=method, status="*")
         assert answer.status_int not in (404, 405), (method, path)
 
 
-def test_with_a_chain_environments_are_a_list_without_one_an_object(web):
+def test_with_a_chain_environments_are_a_list_without_one_an_object(web: TestApp) -> None:
     by_chain = web.get(ENVIRONMENTS).json
     assert list(by_chain) == ["8996"]
     for name in ("chainId", "chainID"):
@@ -45,7 +50,7 @@ def test_with_a_chain_environments_are_a_list_without_one_an_object(web):
     assert "chainId" in web.get(ENVIRONMENTS, {"chainId": "x"}, status=400).json["errors"]
 
 
-def test_an_environment_tells_numbers_as_numbers(web):
+def test_an_environment_tells_numbers_as_numbers(web: TestApp) -> None:
     (environment,) = web.get(ENVIRONMENTS, {"chainId": "8996"}).json
     for pair in (("cpuNumber", "nCPU"), ("gpuNumber", "nGPU")):
         assert environment[pair[0]] == environment[pair[1]]
@@ -59,12 +64,12 @@ def test_an_environment_tells_numbers_as_numbers(web):
     )
 
 
-def test_current_jobs_are_those_that_run(web, running):
+def test_current_jobs_are_those_that_run(web: TestApp, running: str) -> None:
     assert web.get(ENVIRONMENTS, {"chainId": "8996"}).json[0]["currentJobs"] == 1
 
 
-def test_an_environment_may_belong_to_some_chains_only():
-    def two_chains(settings):
+def test_an_environment_may_belong_to_some_chains_only() -> None:
+    def two_chains(settings: Settings) -> Settings:
         (one,) = settings.environments
         other = replace(one, id="other", chains=(5,))
         return replace(settings, chains=Chains((8996, 5)), environments=(one, other))

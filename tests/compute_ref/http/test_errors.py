@@ -1,15 +1,22 @@
 """Errors have the two shapes of reading R3 and tell nothing of the server."""
 
+from __future__ import annotations
+
 import json
 import logging
 import re
 from dataclasses import replace
+from typing import Any, NoReturn
 
 import pytest
+from webtest import TestApp
 
 from compute_ref.plugins import hookimpl
 from compute_ref.refusals import StoreUnavailable
+from compute_ref.settings import Settings
 from compute_ref.testing import compute_app
+from compute_ref.testing.consumers import Consumer
+from compute_ref.testing.kit import ComputeApp
 
 COMPUTE = "/api/services/compute"
 
@@ -18,18 +25,18 @@ class Broken:
     """A plug-in that fails with a text full of secrets."""
 
     @hookimpl
-    def resolve_did(self, did):
+    def resolve_did(self, did: str) -> NoReturn:
         raise RuntimeError("/srv/secret/path http://data.example/key?token=abc")
 
 
-def test_the_keys_of_a_validation_error_come_in_the_order_clients_read(web):
+def test_the_keys_of_a_validation_error_come_in_the_order_clients_read(web: TestApp) -> None:
     answer = web.post_json(COMPUTE, {}, status=400)
     assert list(json.loads(answer.text)) == ["errors", "message", "success"]
     assert answer.json["message"] == "Validation error"
     assert answer.json["success"] is False
 
 
-def test_all_that_a_start_lacks_is_listed_at_once(web):
+def test_all_that_a_start_lacks_is_listed_at_once(web: TestApp) -> None:
     answer = web.post_json(COMPUTE, {"dataset": {}, "nonce": "x"}, status=400)
     assert answer.json["errors"]["dataset.documentId"] == [
         "The dataset.documentId field is required."
@@ -62,7 +69,9 @@ def test_all_that_a_start_lacks_is_listed_at_once(web):
         ("consumerAddress", "0x12", "consumerAddress"),
     ],
 )
-def test_a_wrong_field_is_named_by_its_path(consumer, field, value, path):
+def test_a_wrong_field_is_named_by_its_path(
+    consumer: Consumer, field: str, value: Any, path: str
+) -> None:
     answer = consumer.start(**{field: value})
     assert answer.status_int == 400
     assert path in answer.json["errors"], answer.json
@@ -80,12 +89,14 @@ def test_a_wrong_field_is_named_by_its_path(consumer, field, value, path):
         ("output", "{" * 90_000),
     ],
 )
-def test_what_is_no_list_or_object_is_refused_with_a_code(consumer, field, value):
+def test_what_is_no_list_or_object_is_refused_with_a_code(
+    consumer: Consumer, field: str, value: Any
+) -> None:
     answer = consumer.start(**{field: value})
     assert (answer.status_int, answer.json) == (400, {"error": {field: "invalid"}})
 
 
-def test_json_text_is_taken_where_the_page_takes_it(consumer):
+def test_json_text_is_taken_where_the_page_takes_it(consumer: Consumer) -> None:
     meta = {"rawcode": "x", "url": "", "container": {"entrypoint": "sh $ALGO"}}
     answer = consumer.start(
         algorithm={"meta": json.dumps(meta), "algocustomdata": '{"a": 1}'},
@@ -95,7 +106,7 @@ def test_json_text_is_taken_where_the_page_takes_it(consumer):
     assert answer.status_int == 200
 
 
-def test_unknown_paths_and_methods_are_json(web):
+def test_unknown_paths_and_methods_are_json(web: TestApp) -> None:
     assert set(web.get("/x", status=404).json) == {"error"}
     assert set(web.options("/x", status=404).json) == {"error"}
     web.lint = False  # which knows no BREW
@@ -106,23 +117,23 @@ def test_unknown_paths_and_methods_are_json(web):
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
-def test_a_body_of_another_type_is_415(web, kind):
+def test_a_body_of_another_type_is_415(web: TestApp, kind: str) -> None:
     answer = web.post(COMPUTE, b"{}", headers={"Content-Type": kind}, status=415)
     assert set(answer.json) == {"error"}
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "APPLICATION/JSON"])
-def test_json_is_recognised_whatever_its_spelling(web, kind):
+def test_json_is_recognised_whatever_its_spelling(web: TestApp, kind: str) -> None:
     web.post(COMPUTE, b"{}", headers={"Content-Type": kind}, status=400)
 
 
-def test_a_call_without_a_body_needs_no_content_type(web):
+def test_a_call_without_a_body_needs_no_content_type(web: TestApp) -> None:
     assert "errors" in web.post(COMPUTE, b"", status=400).json
     web.get("/", headers={"Content-Type": "application/json"})
 
 
-def test_a_body_over_the_limit_is_413():
-    def small(settings):
+def test_a_body_over_the_limit_is_413() -> None:
+    def small(settings: Settings) -> Settings:
         return replace(settings, server=replace(settings.server, max_body=1000))
 
     with compute_app(small) as server:
@@ -133,7 +144,7 @@ def test_a_body_over_the_limit_is_413():
         assert set(answer.json) == {"error"}
 
 
-def test_a_fault_is_500_with_the_id_that_the_log_has(caplog):
+def test_a_fault_is_500_with_the_id_that_the_log_has(caplog: pytest.LogCaptureFixture) -> None:
     with compute_app(plugins=(Broken(),)) as server, caplog.at_level(logging.ERROR):
         answer = server.consumer().start()
         assert answer.status_int == 500
@@ -143,8 +154,10 @@ def test_a_fault_is_500_with_the_id_that_the_log_has(caplog):
         assert "signature" not in "".join(r.getMessage() for r in caplog.records)
 
 
-def test_a_store_that_takes_no_changes_is_503(server, consumer, monkeypatch):
-    def refuse(*_):
+def test_a_store_that_takes_no_changes_is_503(
+    server: ComputeApp, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
         raise StoreUnavailable
 
     monkeypatch.setattr(server.app.services.store, "accept", refuse)
@@ -154,8 +167,8 @@ def test_a_store_that_takes_no_changes_is_503(server, consumer, monkeypatch):
     assert set(answer.json) == {"error"}
 
 
-def test_a_full_queue_and_a_full_disk_are_503():
-    def narrow(settings):
+def test_a_full_queue_and_a_full_disk_are_503() -> None:
+    def narrow(settings: Settings) -> Settings:
         (environment,) = settings.environments
         queue = replace(settings.queue, max_queued_per_owner=1)
         return replace(settings, queue=queue, environments=(replace(environment, maxJobs=1),))
@@ -169,7 +182,7 @@ def test_a_full_queue_and_a_full_disk_are_503():
         assert (refused.status_int, "Retry-After" in refused.headers) == (503, True)
         assert server.consumer().start().status_int == 200
 
-    def full(settings):
+    def full(settings: Settings) -> Settings:
         return replace(settings, queue=replace(settings.queue, min_free_disk=2**62))
 
     with compute_app(full) as server:
@@ -177,7 +190,7 @@ def test_a_full_queue_and_a_full_disk_are_503():
         assert (refused.status_int, "disk" in refused.json["error"]) == (503, True)
 
 
-def test_a_slow_call_too_many_is_503(server, consumer, running):
+def test_a_slow_call_too_many_is_503(server: ComputeApp, consumer: Consumer, running: str) -> None:
     slow = server.app.services.slow
     held = [slow.place() for _ in range(4)]
     for place in held:

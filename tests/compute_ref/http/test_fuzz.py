@@ -1,10 +1,15 @@
 """Whatever is asked, in whatever way, the answer has a shape of the contract."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from webtest import TestApp, TestResponse
 
 from compute_ref.http.routes import CALLS
 from compute_ref.testing import compute_app
@@ -69,7 +74,7 @@ JUNK = st.recursive(
     | st.booleans()
     | st.integers(-(10**40), 10**40)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=("Cs",)), max_size=6),
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
@@ -92,13 +97,13 @@ QUIET = settings(
 
 
 @pytest.fixture(scope="module")
-def web():
+def web() -> Iterator[TestApp]:
     with compute_app() as server:
         server.web.lint = False
         yield server.web
 
 
-def check(answer):
+def check(answer: TestResponse) -> None:
     assert answer.status_int < 500, answer.text
     if answer.request.method == "HEAD":
         return
@@ -111,14 +116,14 @@ def check(answer):
 
 @QUIET
 @given(path=PATHS, method=METHODS, content=CONTENT)
-def test_any_body(web, path, method, content):
+def test_any_body(web: TestApp, path: str, method: str, content: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     check(web.request(path, method=method, body=content, headers=headers, status="*"))
 
 
 @QUIET
 @given(path=PATHS, method=METHODS, query=PARAMETERS, token=st.text("abc.=é", max_size=9))
-def test_any_query(web, path, method, query, token):
+def test_any_query(web: TestApp, path: str, method: str, query: dict[str, Any], token: str) -> None:
     from urllib.parse import urlencode
 
     text = urlencode({k: v if isinstance(v, str) else json.dumps(v) for k, v in query.items()})
@@ -142,7 +147,7 @@ def test_any_query(web, path, method, query, token):
         "jobId",
     ],
 )
-def test_any_odd_query_string(web, text):
+def test_any_odd_query_string(web: TestApp, text: str) -> None:
     for path in CALLS:
         for method in ("GET", "PUT", "DELETE"):
             address = f"{path.replace('{did}', 'x')}?consumerAddress={ADDRESS}&{text}"
@@ -150,7 +155,7 @@ def test_any_odd_query_string(web, text):
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "1e3", "9" * 30])
-def test_a_content_length_that_is_none(web, length):
+def test_a_content_length_that_is_none(web: TestApp, length: str) -> None:
     answer = web.request(
         "/api/services/compute",
         method="POST",

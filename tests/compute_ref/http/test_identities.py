@@ -1,10 +1,17 @@
 """nonce, createAuthToken, deleteAuthToken."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
+from typing import Any
 
 import pytest
+from webtest import TestApp
+
+from compute_ref.testing.consumers import Consumer
+from compute_ref.testing.kit import ComputeApp
 
 NONCE = "/api/services/nonce"
 CREATE = "/api/services/createAuthToken"
@@ -14,7 +21,9 @@ COMPUTE = "/api/services/compute"
 NESTED = urlsafe_b64encode(b"[" * 150_000).decode() + ".e30.e30"
 
 
-def wanted(server, consumer, ahead=60, **changed):
+def wanted(
+    server: ComputeApp, consumer: Consumer, ahead: int = 60, **changed: Any
+) -> dict[str, Any]:
     signed = consumer.signed()
     return {
         "address": consumer.address,
@@ -25,21 +34,24 @@ def wanted(server, consumer, ahead=60, **changed):
     }
 
 
-def removal(server, consumer, token):
+def removal(server: ComputeApp, consumer: Consumer, token: str) -> dict[str, Any]:
     fields = wanted(server, consumer, token=token)
     del fields["expiration"]
     return fields
 
 
-def opens(web, consumer, token):
+def opens(web: TestApp, consumer: Consumer, token: str) -> bool:
     who = {"consumerAddress": consumer.address}
-    return web.get(COMPUTE, who, headers={"AuthToken": token}, status="*").status_int == 200
+    answer = web.get(COMPUTE, who, headers={"AuthToken": token}, status="*")
+    return bool(answer.status_int == 200)
 
 
 @pytest.mark.parametrize(
     ("spent", "shown"), [("5", 5), ("5.000000000000000001", 6), ("9007199254740991", 2**53 - 1)]
 )
-def test_the_nonce_shown_is_the_smallest_integer_not_below(web, consumer, spent, shown):
+def test_the_nonce_shown_is_the_smallest_integer_not_below(
+    web: TestApp, consumer: Consumer, spent: str, shown: int
+) -> None:
     assert web.get(NONCE, {"userAddress": consumer.address}).json == {"nonce": 1}
     assert consumer.stop().status_int == 200
     signed = consumer.signed(nonce=spent)
@@ -49,13 +61,15 @@ def test_the_nonce_shown_is_the_smallest_integer_not_below(web, consumer, spent,
 
 
 @pytest.mark.parametrize("address", ["", "0x1", "0x" + "g" * 40, "0x" + "1" * 41])
-def test_a_nonce_is_of_an_address(web, address):
+def test_a_nonce_is_of_an_address(web: TestApp, address: str) -> None:
     assert set(web.get(NONCE, {"userAddress": address}, status=400).json["errors"]) == {
         "userAddress"
     }
 
 
-def test_a_token_stands_for_a_signature_until_it_ends(server, web, consumer):
+def test_a_token_stands_for_a_signature_until_it_ends(
+    server: ComputeApp, web: TestApp, consumer: Consumer
+) -> None:
     token = web.get(CREATE, wanted(server, consumer)).json["token"]
     assert opens(web, consumer, token)
     assert not opens(web, server.consumer(), token)
@@ -63,7 +77,9 @@ def test_a_token_stands_for_a_signature_until_it_ends(server, web, consumer):
     assert not opens(web, consumer, token)
 
 
-def test_a_revoked_token_opens_nothing_until_it_is_made_again(server, web, consumer):
+def test_a_revoked_token_opens_nothing_until_it_is_made_again(
+    server: ComputeApp, web: TestApp, consumer: Consumer
+) -> None:
     asked = wanted(server, consumer)
     token = web.get(CREATE, asked).json["token"]
     answer = web.delete_json(DELETE, removal(server, consumer, token))
@@ -77,13 +93,15 @@ def test_a_revoked_token_opens_nothing_until_it_is_made_again(server, web, consu
 
 
 @pytest.mark.parametrize("ahead", [0, -5, 30 * 86_400 + 1, 10**30])
-def test_an_expiration_is_in_the_future_and_not_too_far(server, web, consumer, ahead):
+def test_an_expiration_is_in_the_future_and_not_too_far(
+    server: ComputeApp, web: TestApp, consumer: Consumer, ahead: int
+) -> None:
     answer = web.get(CREATE, wanted(server, consumer, ahead), status=400)
     assert set(answer.json["errors"]) == {"expiration"}
     assert web.get(NONCE, {"userAddress": consumer.address}).json == {"nonce": 1}
 
 
-def test_what_a_token_call_lacks_is_listed(web):
+def test_what_a_token_call_lacks_is_listed(web: TestApp) -> None:
     assert set(web.get(CREATE, status=400).json["errors"]) == {
         "address",
         "nonce",
@@ -98,7 +116,7 @@ def test_what_a_token_call_lacks_is_listed(web):
     }
 
 
-def test_a_head_makes_no_token(server, web, consumer):
+def test_a_head_makes_no_token(server: ComputeApp, web: TestApp, consumer: Consumer) -> None:
     query = "&".join(f"{k}={v}" for k, v in wanted(server, consumer).items())
     answer = web.head(f"{CREATE}?{query}", status=405)
     assert "GET" in answer.headers["Allow"]
@@ -109,13 +127,17 @@ def test_a_head_makes_no_token(server, web, consumer):
     "token",
     ["x", "a.b.c", "e30.e30.", "\xff", NESTED, "Ww" * 200 + ".e30.e30"],
 )
-def test_a_token_that_is_none_is_an_invalid_signature(web, consumer, token):
+def test_a_token_that_is_none_is_an_invalid_signature(
+    web: TestApp, consumer: Consumer, token: str
+) -> None:
     who = {"consumerAddress": consumer.address}
     answer = web.get(COMPUTE, who, headers={"AuthToken": token}, status=400)
     assert answer.json["errors"] == {"signature": ["Invalid signature provided."]}
 
 
-def test_a_nonce_beside_a_token_is_compared_and_never_stored(server, web, consumer):
+def test_a_nonce_beside_a_token_is_compared_and_never_stored(
+    server: ComputeApp, web: TestApp, consumer: Consumer
+) -> None:
     token = consumer.token(int(server.clock.now()) + 60)
     last = web.get(NONCE, {"userAddress": consumer.address}).json["nonce"]
     headers = {"AuthToken": token}
@@ -126,7 +148,7 @@ def test_a_nonce_beside_a_token_is_compared_and_never_stored(server, web, consum
     assert "nonce" in web.put_json(COMPUTE, low, headers=headers, status=400).json["errors"]
 
 
-def test_a_token_that_nests_without_end_ends_no_process_that_has_imported_eth_account():
+def test_a_token_that_nests_without_end_ends_no_process_that_has_imported_eth_account() -> None:
     # eth-account lifts the interpreter's recursion limit, so that a parser overruns the stack.
     program = f"""
 import threading, eth_account

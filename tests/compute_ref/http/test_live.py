@@ -1,7 +1,11 @@
 """Over a real connection: what only a real server shows."""
 
-import http.client
+from __future__ import annotations
+
 import json
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -15,14 +19,21 @@ RESULT = "/api/services/computeResult"
 
 
 @pytest.fixture
-def connection(compute_server):
+def connection(compute_server: str) -> Iterator[HTTPConnection]:
     place = urlsplit(compute_server)
-    made = http.client.HTTPConnection(place.hostname, place.port, timeout=30)
+    assert place.hostname is not None
+    made = HTTPConnection(place.hostname, place.port, timeout=30)
     yield made
     made.close()
 
 
-def call(connection, method, path, body=None, headers=None):
+def call(
+    connection: HTTPConnection,
+    method: str,
+    path: str,
+    body: str | bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[HTTPResponse, bytes]:
     told = {"Content-Type": "application/json"} if body is not None else {}
     connection.request(method, path, body, {**told, **(headers or {})})
     answer = connection.getresponse()
@@ -30,31 +41,36 @@ def call(connection, method, path, body=None, headers=None):
 
 
 @pytest.fixture
-def consumer():
+def consumer() -> Consumer:
     return Consumer(None, DATASET, Account.create())
 
 
 @pytest.fixture
-def finished(connection, consumer):
+def finished(connection: HTTPConnection, consumer: Consumer) -> str:
     order = consumer.order("instant: write long.txt " + "0123456789 " * 9_000)
     _, body = call(connection, "POST", COMPUTE, json.dumps(order))
-    job_id = json.loads(body)[0]["jobId"]
+    job_id: str = json.loads(body)[0]["jobId"]
     while not job_of(connection, job_id)["dateFinished"]:
         pass
     return job_id
 
 
-def job_of(connection, job_id):
+def job_of(connection: HTTPConnection, job_id: str) -> dict[str, Any]:
     _, body = call(connection, "GET", f"{COMPUTE}?jobId={job_id}")
-    return json.loads(body)[0]
+    job: dict[str, Any] = json.loads(body)[0]
+    return job
 
 
-def download(connection, consumer, job_id, method="GET", **headers):
+def download(
+    connection: HTTPConnection, consumer: Consumer, job_id: str, method: str = "GET", **headers: str
+) -> tuple[HTTPResponse, bytes]:
     query = {**consumer.signed(job_id, "0"), "jobId": job_id, "index": "0"}
     return call(connection, method, f"{RESULT}?{urlencode(query)}", headers=headers)
 
 
-def test_whole_parts_and_none_leave_one_connection_in_step(connection, consumer, finished):
+def test_whole_parts_and_none_leave_one_connection_in_step(
+    connection: HTTPConnection, consumer: Consumer, finished: str
+) -> None:
     whole, body = download(connection, consumer, finished)
     assert (whole.status, len(body)) == (200, int(whole.headers["Content-Length"]))
     part, middle = download(connection, consumer, finished, Range="bytes=70000-90000")
@@ -70,7 +86,7 @@ def test_whole_parts_and_none_leave_one_connection_in_step(connection, consumer,
     assert (again.status, end) == (206, body[-5:])
 
 
-def test_oversize_and_broken_bodies_are_answered_in_shape(connection):
+def test_oversize_and_broken_bodies_are_answered_in_shape(connection: HTTPConnection) -> None:
     answer, body = call(connection, "POST", COMPUTE, b'{"a":"' + b"x" * 2**21 + b'"}')
     assert (answer.status, set(json.loads(body))) == (413, {"error"})
     connection.close()
@@ -78,7 +94,7 @@ def test_oversize_and_broken_bodies_are_answered_in_shape(connection):
     assert (answer.status, set(json.loads(body)["errors"])) == (400, {"body"})
 
 
-def test_a_body_in_chunks_is_read(connection):
+def test_a_body_in_chunks_is_read(connection: HTTPConnection) -> None:
     connection.request(
         "POST",
         COMPUTE,
@@ -90,7 +106,9 @@ def test_a_body_in_chunks_is_read(connection):
     assert "consumerAddress" in json.loads(answer.read())["errors"]
 
 
-def test_forwarded_headers_of_a_stranger_are_ignored(connection, consumer, finished):
+def test_forwarded_headers_of_a_stranger_are_ignored(
+    connection: HTTPConnection, consumer: Consumer, finished: str
+) -> None:
     query = urlencode({**consumer.signed(finished), "jobId": finished})
     forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
     _, body = call(connection, "GET", f"{COMPUTE}?{query}", headers=forged)

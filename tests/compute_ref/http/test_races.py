@@ -1,33 +1,46 @@
 """Many at once: nothing is lost, nothing is taken twice."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from compute_ref.testing.consumers import Consumer
+from compute_ref.testing.kit import ComputeApp
 
 COMPUTE = "/api/services/compute"
+T = TypeVar("T")
 
 
-def in_parallel(calls):
+def in_parallel(calls: Sequence[Callable[[], T]]) -> list[T]:
     with ThreadPoolExecutor(len(calls)) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
-def until_accepted(consumer):
-    """Start one job as a client would whose neighbour uses the same account."""
+def until_accepted(consumer: Consumer) -> tuple[str, str, str]:
+    """Start one job as a client would whose neighbour uses the same account.
+
+    Returns the account's address, the job's id and the nonce.
+    """
     while True:
         asked = {"userAddress": consumer.address}
         nonce = consumer.web.get("/api/services/nonce", asked).json["nonce"] + 1
         signed = consumer.signed(consumer.dataset, nonce=str(nonce))
         answer = consumer.start(**signed)
         if answer.status_int == 200:
-            return answer.json[0]["jobId"], signed["nonce"]
+            return consumer.address, answer.json[0]["jobId"], signed["nonce"]
         assert set(answer.json["errors"]) == {"nonce"}, answer.text
 
 
-def test_200_parallel_starts_of_20_accounts_lose_none_and_take_none_twice(server):
+def test_200_parallel_starts_of_20_accounts_lose_none_and_take_none_twice(
+    server: ComputeApp,
+) -> None:
     consumers = [server.consumer() for _ in range(20)]
-    started = []
+    started: list[tuple[str, str, str]] = []
     for _ in range(5):  # rounds of 40, so that the machine is busy and not overrun
-        calls = [lambda who=who: (who.address, *until_accepted(who)) for who in consumers * 2]
-        started += in_parallel(calls)
+        started += in_parallel([partial(until_accepted, who) for who in consumers * 2])
     assert len({job_id for _, job_id, _ in started}) == 200
     assert len({(address, nonce) for address, _, nonce in started}) == 200
     for consumer in consumers:
@@ -38,16 +51,20 @@ def test_200_parallel_starts_of_20_accounts_lose_none_and_take_none_twice(server
     assert server.instant.most_at_once <= 4
 
 
-def test_of_one_nonce_sent_many_times_exactly_one_is_accepted(server, consumer):
+def test_of_one_nonce_sent_many_times_exactly_one_is_accepted(
+    server: ComputeApp, consumer: Consumer
+) -> None:
     bodies = [consumer.order(**consumer.signed(consumer.dataset, nonce="9")) for _ in range(12)]
     answers = in_parallel(
-        [lambda b=b: consumer.web.post_json(COMPUTE, b, expect_errors=True) for b in bodies]
+        [partial(consumer.web.post_json, COMPUTE, b, expect_errors=True) for b in bodies]
     )
     assert sorted(answer.status_int for answer in answers) == [200] + [400] * 11
     assert len(consumer.jobs()) == 1
 
 
-def test_of_one_download_message_sent_many_times_exactly_one_is_served(consumer, finished):
+def test_of_one_download_message_sent_many_times_exactly_one_is_served(
+    consumer: Consumer, finished: str
+) -> None:
     query = {**consumer.signed(finished, "0"), "jobId": finished, "index": "0"}
     answers = in_parallel(
         [
@@ -60,10 +77,10 @@ def test_of_one_download_message_sent_many_times_exactly_one_is_served(consumer,
     assert all(answer.content_type == "application/json" for answer in refused)
 
 
-def test_of_racing_deletes_the_later_ones_are_not_found(consumer, running):
+def test_of_racing_deletes_the_later_ones_are_not_found(consumer: Consumer, running: str) -> None:
     bodies = [{**consumer.signed(running), "jobId": running} for _ in range(4)]
     answers = in_parallel(
-        [lambda b=b: consumer.web.delete_json(COMPUTE, b, expect_errors=True) for b in bodies]
+        [partial(consumer.web.delete_json, COMPUTE, b, expect_errors=True) for b in bodies]
     )
     found = sorted(answer.status_int for answer in answers)
     assert found.count(200) == 1

@@ -1,22 +1,32 @@
 """POST compute with jobId: the same job once more (reading R10)."""
 
+from __future__ import annotations
+
 import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
+
+from compute_ref.testing.consumers import Consumer
+from compute_ref.testing.kit import ComputeApp
 
 CODE = "instant: write answer.txt forty-two"
 
 
-def meta(code=CODE, **more):
+def meta(code: str = CODE, **more: Any) -> dict[str, Any]:
     return {"meta": {"rawcode": code, "container": {"entrypoint": "sh $ALGO"}, **more}}
 
 
-def dataset(consumer, order, **more):
+def dataset(consumer: Consumer, order: str, **more: Any) -> dict[str, Any]:
     fields = {"documentId": consumer.dataset, "serviceId": "compute", "transferTxId": order}
     return {**fields, **more}
 
 
-def test_a_restart_begins_the_next_run_under_the_same_id(server, consumer, finished):
+def test_a_restart_begins_the_next_run_under_the_same_id(
+    server: ComputeApp, consumer: Consumer, finished: str
+) -> None:
     (before,) = consumer.jobs(jobId=finished)
     server.clock.advance(5)
     (again,) = consumer.restart(finished).json
@@ -31,7 +41,9 @@ def test_a_restart_begins_the_next_run_under_the_same_id(server, consumer, finis
     assert consumer.result(finished).body == b"forty-two\n"
 
 
-def test_what_is_given_again_may_be_the_same(server, consumer, finished):
+def test_what_is_given_again_may_be_the_same(
+    server: ComputeApp, consumer: Consumer, finished: str
+) -> None:
     order = consumer.jobs(jobId=finished)[0]["agreementId"]
     same = {
         "dataset": dataset(consumer, order),
@@ -42,7 +54,9 @@ def test_what_is_given_again_may_be_the_same(server, consumer, finished):
     assert consumer.restart(finished, **same).json[0]["status"] == 1
 
 
-def test_a_new_order_is_bound_and_shown(server, consumer, stranger, finished):
+def test_a_new_order_is_bound_and_shown(
+    server: ComputeApp, consumer: Consumer, stranger: Consumer, finished: str
+) -> None:
     (again,) = consumer.restart(finished, dataset=dataset(consumer, "0xABC")).json
     assert again["agreementId"] == "0xabc"
     refused = stranger.start(dataset=dataset(consumer, "0xabc"))
@@ -62,36 +76,38 @@ def test_a_new_order_is_bound_and_shown(server, consumer, stranger, finished):
         {"additionalDatasets": [{"documentId": "did:op:" + "e" * 64}]},
     ],
 )
-def test_anything_else_that_differs_is_refused(consumer, finished, changed):
+def test_anything_else_that_differs_is_refused(
+    consumer: Consumer, finished: str, changed: dict[str, Any]
+) -> None:
     answer = consumer.restart(finished, **changed)
     assert (answer.status_int, answer.json) == (400, {"error": {"jobId": "restart_differs"}})
 
 
-def test_another_service_or_userdata_differs(consumer, finished):
+def test_another_service_or_userdata_differs(consumer: Consumer, finished: str) -> None:
     for more in ({"serviceId": "other"}, {"userdata": {"q": 1}}):
         answer = consumer.restart(finished, dataset=dataset(consumer, "0x1", **more))
         assert answer.json == {"error": {"jobId": "restart_differs"}}
 
 
-def test_a_job_that_goes_on_is_not_restarted(consumer, running):
+def test_a_job_that_goes_on_is_not_restarted(consumer: Consumer, running: str) -> None:
     answer = consumer.restart(running)
     assert (answer.status_int, answer.json) == (400, {"error": {"jobId": "not_final"}})
 
 
-def test_the_checks_are_made_anew(server, consumer, finished):
+def test_the_checks_are_made_anew(server: ComputeApp, consumer: Consumer, finished: str) -> None:
     (server.catalogue / "sample.json").unlink()
     answer = consumer.restart(finished)
     assert answer.json == {"error": {"dataset.documentId": "did_not_found"}}
 
 
-def test_of_racing_restarts_one_wins_and_the_others_spend_nothing(server, consumer, finished):
+def test_of_racing_restarts_one_wins_and_the_others_spend_nothing(
+    server: ComputeApp, consumer: Consumer, finished: str
+) -> None:
     server.instant.tell("stay")
     bodies = [{**consumer.signed(finished), "jobId": finished} for _ in range(6)]
     answers = in_parallel(
         [
-            lambda body=body: server.web.post_json(
-                "/api/services/compute", body, expect_errors=True
-            )
+            partial(server.web.post_json, "/api/services/compute", body, expect_errors=True)
             for body in bodies
         ]
     )
@@ -102,10 +118,10 @@ def test_of_racing_restarts_one_wins_and_the_others_spend_nothing(server, consum
     assert consumer.jobs(jobId=finished)[0]["statusHistory"][-1]["run"] == 2
 
 
-def in_parallel(calls):
-    answers = [None] * len(calls)
+def in_parallel(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    answers: list[Any] = [None] * len(calls)
 
-    def call(place):
+    def call(place: int) -> None:
         answers[place] = calls[place]()
 
     threads = [threading.Thread(target=call, args=(place,)) for place in range(len(calls))]

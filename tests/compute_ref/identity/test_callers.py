@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from compute_ref.identity.callers import Callers, Credentials
+from compute_ref.identity.tokens import Tokens
+from compute_ref.jobs.store import Store
 from compute_ref.refusals import Malformed, NonceUsed, SignatureInvalid
+from compute_ref.testing.clock import MovedClock
+from tests.compute_ref.identity.conftest import Signer
 
 DID = "did:op:" + "2" * 64
 JOB = "4d32947065bb46c8b87c1f7adfb7ed8g"
@@ -27,21 +31,23 @@ def never() -> bool:
     raise AssertionError("asked without need")
 
 
-def token_of(tokens: Any, signer: Any, clock: Any, nonce: str = "1") -> str:
+def token_of(tokens: Tokens, signer: Signer, clock: MovedClock, nonce: str = "1") -> str:
     return tokens.issue(signer.claim(nonce), int(clock.now()) + 100)
 
 
 # A call that spends its nonce
 
 
-def test_a_signature_over_what_was_sent_proves_its_sender(callers, signer):
+def test_a_signature_over_what_was_sent_proves_its_sender(callers: Callers, signer: Signer) -> None:
     caller = callers.spending(signer.signed(JOB, DID, nonce="7"), JOB, DID)
     assert caller.address == signer.address
     assert caller.claim == signer.claim("7")
     assert not caller.by_token
 
 
-def test_the_address_is_signed_as_sent_and_counted_in_one_case(callers, signer, spend):
+def test_the_address_is_signed_as_sent_and_counted_in_one_case(
+    callers: Callers, signer: Signer, spend: Callable[[str], None]
+) -> None:
     lower = signer.address.lower()
     sent = Credentials(lower, signer.account.sign(lower + DID + "2"), "2")
     assert callers.spending(sent, "", DID).claim == signer.claim("2")
@@ -50,7 +56,9 @@ def test_the_address_is_signed_as_sent_and_counted_in_one_case(callers, signer, 
         callers.spending(sent, "", DID)
 
 
-def test_a_signature_moved_to_a_recased_address_is_nobodys(callers, signer):
+def test_a_signature_moved_to_a_recased_address_is_nobodys(
+    callers: Callers, signer: Signer
+) -> None:
     for cased in (signer.address.lower(), "0x" + signer.address[2:].upper()):
         with pytest.raises(SignatureInvalid):
             callers.spending(
@@ -58,34 +66,44 @@ def test_a_signature_moved_to_a_recased_address_is_nobodys(callers, signer):
             )
 
 
-def test_another_accounts_signature_proves_nothing(callers, signer, other):
+def test_another_accounts_signature_proves_nothing(
+    callers: Callers, signer: Signer, other: Signer
+) -> None:
     stolen = replace(other.signed(DID, nonce="2"), consumer_address=signer.address)
     with pytest.raises(SignatureInvalid):
         callers.spending(stolen, "", DID)
 
 
 @pytest.mark.parametrize("nonce", ["7.0", "70", "8", "6.9"])
-def test_the_nonce_is_signed_as_it_is_written(callers, signer, nonce):
+def test_the_nonce_is_signed_as_it_is_written(callers: Callers, signer: Signer, nonce: str) -> None:
     with pytest.raises(SignatureInvalid):
         callers.spending(replace(signer.signed(DID, nonce="7"), nonce=nonce), "", DID)
 
 
 @pytest.mark.parametrize("nonce", ["07", "7 ", "+7", "7e0", "0", "9007199254740992", "\u0667"])
-def test_a_malformed_nonce_is_refused_also_when_it_is_signed(callers, signer, nonce):
+def test_a_malformed_nonce_is_refused_also_when_it_is_signed(
+    callers: Callers, signer: Signer, nonce: str
+) -> None:
     with pytest.raises(Malformed) as refused:
         callers.spending(signer.signed(DID, nonce=nonce), "", DID)
     assert list(refused.value.errors) == ["nonce"]
 
 
 @pytest.mark.parametrize("nonce", ["7", "7.0", "7.000000000000000000", "6.9", "1"])
-def test_only_a_greater_nonce_is_taken(callers, signer, spend, nonce):
+def test_only_a_greater_nonce_is_taken(
+    callers: Callers, signer: Signer, spend: Callable[[str], None], nonce: str
+) -> None:
     spend("7")
     with pytest.raises(NonceUsed):
         callers.spending(signer.signed(DID, nonce=nonce), "", DID)
-    assert callers.spending(signer.signed(DID, nonce="7.01"), "", DID).claim.nonce == "7.01"
+    claim = callers.spending(signer.signed(DID, nonce="7.01"), "", DID).claim
+    assert claim is not None
+    assert claim.nonce == "7.01"
 
 
-def test_a_wrong_signature_is_told_before_an_old_nonce(callers, signer, spend):
+def test_a_wrong_signature_is_told_before_an_old_nonce(
+    callers: Callers, signer: Signer, spend: Callable[[str], None]
+) -> None:
     spend("7")
     with pytest.raises(SignatureInvalid):
         callers.spending(signer.signed("other", nonce="7"), "", DID)
@@ -94,13 +112,15 @@ def test_a_wrong_signature_is_told_before_an_old_nonce(callers, signer, spend):
 @pytest.mark.parametrize(
     ("missing", "field"), [({"signature": ""}, "signature"), ({"nonce": ""}, "nonce")]
 )
-def test_what_is_missing_is_named_in_the_words_that_clients_know(callers, signer, missing, field):
+def test_what_is_missing_is_named_in_the_words_that_clients_know(
+    callers: Callers, signer: Signer, missing: dict[str, str], field: str
+) -> None:
     with pytest.raises(Malformed) as refused:
         callers.spending(replace(signer.signed(DID, nonce="2"), **missing), "", DID)
     assert refused.value.errors == {field: [f"The {field} field is required."]}
 
 
-def test_asking_spends_nothing(callers, signer, book):
+def test_asking_spends_nothing(callers: Callers, signer: Signer, book: Store) -> None:
     callers.spending(signer.signed(DID, nonce="2"), "", DID)
     assert book.last_nonce(signer.address) is None
 
@@ -108,7 +128,7 @@ def test_asking_spends_nothing(callers, signer, book):
 # What one signature must not open besides
 
 
-def test_a_poll_is_no_token_no_start_and_no_stop_of_all(callers, signer):
+def test_a_poll_is_no_token_no_start_and_no_stop_of_all(callers: Callers, signer: Signer) -> None:
     poll = signer.signed(JOB, DID, nonce="9")
     assert callers.reading(poll, JOB, DID) is not None
     for parts in ((), ("", DID), ("", JOB), (JOB, "0")):
@@ -118,14 +138,16 @@ def test_a_poll_is_no_token_no_start_and_no_stop_of_all(callers, signer):
         callers.stopping(poll, "", "", never)
 
 
-def test_a_signature_without_a_job_opens_no_list(callers, signer):
+def test_a_signature_without_a_job_opens_no_list(callers: Callers, signer: Signer) -> None:
     with pytest.raises(SignatureInvalid, match="jobId"):
         callers.reading(signer.signed(nonce="9"), "", "")
     with pytest.raises(SignatureInvalid, match="jobId"):
         callers.reading(signer.signed(DID, nonce="9"), "", DID)
 
 
-def test_a_stop_is_no_delete_once_its_nonce_is_spent(callers, signer, spend):
+def test_a_stop_is_no_delete_once_its_nonce_is_spent(
+    callers: Callers, signer: Signer, spend: Callable[[str], None]
+) -> None:
     stop = signer.signed(JOB, DID, nonce="9")
     assert callers.stopping(stop, JOB, DID, yes).claim == signer.claim("9")
     spend("9")
@@ -133,7 +155,7 @@ def test_a_stop_is_no_delete_once_its_nonce_is_spent(callers, signer, spend):
         callers.deleting(stop, JOB, DID, yes)
 
 
-def test_a_download_is_signed_with_its_index(callers, signer):
+def test_a_download_is_signed_with_its_index(callers: Callers, signer: Signer) -> None:
     download = signer.signed(JOB, "0", nonce="4")
     assert callers.spending(download, JOB, "0").claim == signer.claim("4")
     for other_index in ("", "1", "00"):
@@ -154,7 +176,9 @@ class UsedMessages:
         return (job_id, digest) == (JOB, self.digest)
 
 
-def test_a_message_that_paid_once_is_refused_however_it_is_split(callers, signer, tokens):
+def test_a_message_that_paid_once_is_refused_however_it_is_split(
+    callers: Callers, signer: Signer, tokens: Tokens
+) -> None:
     used = callers.spending(signer.signed(JOB, "12", nonce="3"), JOB, "12").digest
     late = Callers(UsedMessages(used), tokens, legacy=True)
     assert late.spending(signer.signed(JOB, "1", nonce="24"), JOB, "1").claim
@@ -169,7 +193,9 @@ def test_a_message_that_paid_once_is_refused_however_it_is_split(callers, signer
 # What ocean.js 3.x signs (reading R5)
 
 
-def test_a_delete_without_a_nonce_spends_the_implied_one(callers, signer, spend):
+def test_a_delete_without_a_nonce_spends_the_implied_one(
+    callers: Callers, signer: Signer, spend: Callable[[str], None]
+) -> None:
     first = signer.signed(JOB, DID, nonce="2")
     sent = Credentials(signer.address, first.signature)
     assert callers.deleting(sent, JOB, DID, yes).claim == signer.claim("2")
@@ -181,7 +207,9 @@ def test_a_delete_without_a_nonce_spends_the_implied_one(callers, signer, spend)
 
 
 @pytest.mark.parametrize("case", ["not own job", "no job", "switched off"])
-def test_an_implied_nonce_counts_for_an_own_job_only(callers, strict, signer, case):
+def test_an_implied_nonce_counts_for_an_own_job_only(
+    callers: Callers, strict: Callers, signer: Signer, case: str
+) -> None:
     asked = strict if case == "switched off" else callers
     job_id = "" if case == "no job" else JOB
     signature = signer.signed(job_id, DID, nonce="2").signature
@@ -191,21 +219,25 @@ def test_an_implied_nonce_counts_for_an_own_job_only(callers, strict, signer, ca
     assert list(refused.value.errors) == ["nonce"]
 
 
-def test_a_stop_signed_without_nonce_spends_none_and_locks_nobody_out(callers, signer):
+def test_a_stop_signed_without_nonce_spends_none_and_locks_nobody_out(
+    callers: Callers, signer: Signer
+) -> None:
     sent = replace(signer.signed(JOB), nonce=LIMIT)
     caller = callers.stopping(sent, JOB, DID, yes)
     assert caller.address == signer.address
     assert caller.claim is None
 
 
-def test_a_stop_signed_without_nonce_ends_with_the_first_run(callers, strict, signer):
+def test_a_stop_signed_without_nonce_ends_with_the_first_run(
+    callers: Callers, strict: Callers, signer: Signer
+) -> None:
     sent = Credentials(signer.address, signer.account.sign(signer.address + JOB), "2")
     for asked, first_run in ((callers, no), (strict, yes)):
         with pytest.raises(SignatureInvalid):
             asked.stopping(sent, JOB, DID, first_run)
 
 
-def test_a_stop_signed_without_nonce_deletes_nothing(callers, signer):
+def test_a_stop_signed_without_nonce_deletes_nothing(callers: Callers, signer: Signer) -> None:
     sent = Credentials(signer.address, signer.account.sign(signer.address + JOB), "2")
     with pytest.raises(SignatureInvalid):
         callers.deleting(sent, JOB, "", yes)
@@ -213,7 +245,7 @@ def test_a_stop_signed_without_nonce_deletes_nothing(callers, signer):
         callers.deleting(Credentials(signer.address, sent.signature), JOB, "", yes)
 
 
-def test_an_address_alone_signed_stops_nothing(callers, signer):
+def test_an_address_alone_signed_stops_nothing(callers: Callers, signer: Signer) -> None:
     sent = Credentials(signer.address, signer.account.sign(signer.address), "2")
     with pytest.raises(SignatureInvalid):
         callers.stopping(sent, "", "", never)
@@ -222,7 +254,9 @@ def test_an_address_alone_signed_stops_nothing(callers, signer):
 # Reading (reading R4)
 
 
-def test_parallel_polls_do_not_refuse_each_other(callers, signer, spend):
+def test_parallel_polls_do_not_refuse_each_other(
+    callers: Callers, signer: Signer, spend: Callable[[str], None]
+) -> None:
     spend("9")
     for nonce in ("3", "9", ""):
         caller = callers.reading(signer.signed(JOB, DID, nonce=nonce), JOB, DID)
@@ -230,14 +264,14 @@ def test_parallel_polls_do_not_refuse_each_other(callers, signer, spend):
         assert caller.claim is None
 
 
-def test_a_polls_nonce_is_signed_and_well_written(callers, signer):
+def test_a_polls_nonce_is_signed_and_well_written(callers: Callers, signer: Signer) -> None:
     with pytest.raises(SignatureInvalid):
         callers.reading(replace(signer.signed(JOB, nonce="9"), nonce="10"), JOB, "")
     with pytest.raises(Malformed, match="decimal"):
         callers.reading(signer.signed(JOB, nonce="x"), JOB, "")
 
 
-def test_who_proves_nothing_is_nobody(callers, signer):
+def test_who_proves_nothing_is_nobody(callers: Callers, signer: Signer) -> None:
     assert callers.reading(Credentials(signer.address), JOB, "") is None
 
 
@@ -245,7 +279,9 @@ def test_who_proves_nothing_is_nobody(callers, signer):
     "wrong",
     [{"signature": "0x"}, {"signature": "0x" + "11" * 65}, {"signature": "", "token": "x"}],
 )
-def test_a_wrong_proof_is_never_taken_for_none(callers, signer, wrong):
+def test_a_wrong_proof_is_never_taken_for_none(
+    callers: Callers, signer: Signer, wrong: dict[str, str]
+) -> None:
     with pytest.raises(SignatureInvalid):
         callers.reading(replace(signer.signed(JOB, nonce="2"), **wrong), JOB, "")
     with pytest.raises(SignatureInvalid):
@@ -255,7 +291,9 @@ def test_a_wrong_proof_is_never_taken_for_none(callers, signer, wrong):
 # AuthTokens
 
 
-def test_a_token_stands_for_a_signature_in_every_call(callers, signer, tokens, clock):
+def test_a_token_stands_for_a_signature_in_every_call(
+    callers: Callers, signer: Signer, tokens: Tokens, clock: MovedClock
+) -> None:
     sent = Credentials(signer.address.lower(), token=token_of(tokens, signer, clock))
     for caller in (
         callers.spending(sent, JOB, "0"),
@@ -263,10 +301,13 @@ def test_a_token_stands_for_a_signature_in_every_call(callers, signer, tokens, c
         callers.deleting(sent, JOB, DID, never),
         callers.reading(sent, "", ""),
     ):
+        assert caller is not None
         assert (caller.address, caller.claim, caller.by_token) == (signer.address, None, True)
 
 
-def test_a_nonce_beside_a_token_is_compared_and_never_stored(callers, signer, tokens, clock):
+def test_a_nonce_beside_a_token_is_compared_and_never_stored(
+    callers: Callers, signer: Signer, tokens: Tokens, clock: MovedClock
+) -> None:
     token = token_of(tokens, signer, clock, nonce="5")
     sent = Credentials(signer.address, nonce=LIMIT, token=token)
     assert callers.spending(sent, JOB, "0").claim is None
@@ -278,13 +319,17 @@ def test_a_nonce_beside_a_token_is_compared_and_never_stored(callers, signer, to
         callers.reading(Credentials(signer.address, nonce="-1", token=token), "", "")
 
 
-def test_a_token_serves_its_own_address_only(callers, signer, other, tokens, clock):
+def test_a_token_serves_its_own_address_only(
+    callers: Callers, signer: Signer, other: Signer, tokens: Tokens, clock: MovedClock
+) -> None:
     token = token_of(tokens, signer, clock)
     with pytest.raises(SignatureInvalid):
         callers.spending(Credentials(other.address, token=token), JOB, "0")
 
 
-def test_a_signature_that_is_there_wins_over_a_token(callers, signer, other, tokens, clock):
+def test_a_signature_that_is_there_wins_over_a_token(
+    callers: Callers, signer: Signer, other: Signer, tokens: Tokens, clock: MovedClock
+) -> None:
     token = token_of(tokens, signer, clock)
     forged = replace(
         other.signed(JOB, DID, nonce="2"), consumer_address=signer.address, token=token

@@ -9,24 +9,31 @@ import jwt
 import pytest
 
 from compute_ref.identity.tokens import Tokens
+from compute_ref.jobs.store import Store
 from compute_ref.refusals import Malformed, NonceUsed, Refused
+from compute_ref.testing.clock import MovedClock
+from tests.compute_ref.identity.conftest import Signer
 
 SECRET = b"s" * 32
 
 
 @pytest.fixture
-def until(clock):
+def until(clock: MovedClock) -> int:
     return int(clock.now()) + 100
 
 
-def test_a_token_carries_expiry_and_address_and_nothing_else(tokens, signer, until):
+def test_a_token_carries_expiry_and_address_and_nothing_else(
+    tokens: Tokens, signer: Signer, until: int
+) -> None:
     token = tokens.issue(signer.claim("1"), until)
     claims = jwt.decode(token, SECRET, ["HS256"], options={"verify_exp": False})
     assert claims == {"exp": until, "address": signer.address}
     assert jwt.get_unverified_header(token)["alg"] == "HS256"
 
 
-def test_a_token_opens_for_its_address_until_it_expires(tokens, signer, other, clock, until):
+def test_a_token_opens_for_its_address_until_it_expires(
+    tokens: Tokens, signer: Signer, other: Signer, clock: MovedClock, until: int
+) -> None:
     token = tokens.issue(signer.claim("1"), until)
     assert tokens.opens(token, signer.address)
     assert not tokens.opens(token, other.address)
@@ -38,15 +45,17 @@ def test_a_token_opens_for_its_address_until_it_expires(tokens, signer, other, c
 
 @pytest.mark.parametrize("ahead", [-1, 0, 1001, 10**18])
 def test_a_lifetime_out_of_bounds_is_malformed_and_spends_nothing(
-    tokens, signer, clock, book, ahead
-):
+    tokens: Tokens, signer: Signer, clock: MovedClock, book: Store, ahead: int
+) -> None:
     with pytest.raises(Malformed) as refused:
         tokens.issue(signer.claim("1"), int(clock.now()) + ahead)
     assert list(refused.value.errors) == ["expiration"]
     assert book.last_nonce(signer.address) is None
 
 
-def test_making_and_revoking_spend_their_nonces(tokens, signer, until, book):
+def test_making_and_revoking_spend_their_nonces(
+    tokens: Tokens, signer: Signer, until: int, book: Store
+) -> None:
     token = tokens.issue(signer.claim("1"), until)
     with pytest.raises(NonceUsed):
         tokens.issue(signer.claim("1"), until)
@@ -54,7 +63,9 @@ def test_making_and_revoking_spend_their_nonces(tokens, signer, until, book):
     assert book.last_nonce(signer.address) == "2"
 
 
-def test_a_revoked_token_opens_nothing_until_it_is_made_again(tokens, signer, until):
+def test_a_revoked_token_opens_nothing_until_it_is_made_again(
+    tokens: Tokens, signer: Signer, until: int
+) -> None:
     token = tokens.issue(signer.claim("1"), until)
     tokens.revoke(token, signer.claim("2"))
     assert not tokens.opens(token, signer.address)
@@ -62,7 +73,9 @@ def test_a_revoked_token_opens_nothing_until_it_is_made_again(tokens, signer, un
     assert tokens.opens(token, signer.address)
 
 
-def test_a_used_nonce_brings_no_revoked_token_back(tokens, signer, until):
+def test_a_used_nonce_brings_no_revoked_token_back(
+    tokens: Tokens, signer: Signer, until: int
+) -> None:
     token = tokens.issue(signer.claim("1"), until)
     tokens.revoke(token, signer.claim("2"))
     with pytest.raises(NonceUsed):
@@ -70,7 +83,9 @@ def test_a_used_nonce_brings_no_revoked_token_back(tokens, signer, until):
     assert not tokens.opens(token, signer.address)
 
 
-def test_only_its_address_revokes_a_token_and_only_once(tokens, signer, other, clock, until, book):
+def test_only_its_address_revokes_a_token_and_only_once(
+    tokens: Tokens, signer: Signer, other: Signer, clock: MovedClock, until: int, book: Store
+) -> None:
     token = tokens.issue(signer.claim("1"), until)
     with pytest.raises(Refused, match="invalid"):
         tokens.revoke(token, other.claim("1"))
@@ -84,7 +99,9 @@ def test_only_its_address_revokes_a_token_and_only_once(tokens, signer, other, c
     assert book.last_nonce(signer.address) == "2"
 
 
-def test_another_servers_token_opens_nothing(tokens, signer, clock, book, until):
+def test_another_servers_token_opens_nothing(
+    tokens: Tokens, signer: Signer, clock: MovedClock, book: Store, until: int
+) -> None:
     token = Tokens(b"t" * 32, clock, book, 1000).issue(signer.claim("1"), until)
     assert not tokens.opens(token, signer.address)
 
@@ -119,13 +136,17 @@ def forgeries(address: str, until: int) -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(16))
-def test_a_forged_token_opens_nothing(tokens, signer, until, number):
+def test_a_forged_token_opens_nothing(
+    tokens: Tokens, signer: Signer, until: int, number: int
+) -> None:
     forged = forgeries(signer.address, until)
     assert len(forged) == 16
     assert not tokens.opens(forged[number], signer.address)
 
 
-def test_no_other_spelling_of_a_revoked_token_opens(tokens, signer, until):
+def test_no_other_spelling_of_a_revoked_token_opens(
+    tokens: Tokens, signer: Signer, until: int
+) -> None:
     token = tokens.issue(signer.claim("1"), until)
     tokens.revoke(token, signer.claim("2"))
     header, body, signature = token.split(".")

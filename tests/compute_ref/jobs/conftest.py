@@ -1,9 +1,14 @@
 """An engine with everything around it: a store, folders, hooks, the instant backend, a clock."""
 
+from __future__ import annotations
+
 import itertools
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pluggy
 import pytest
@@ -12,8 +17,9 @@ from compute_ref.assets.plan import Algorithm, Dataset, Order, Plan
 from compute_ref.jobs.engine import Engine
 from compute_ref.jobs.model import Job, Passage, Status
 from compute_ref.jobs.store import Store
+from compute_ref.jobs.turn import Provision
 from compute_ref.jobs.workspace import Workspaces
-from compute_ref.plugins import hookimpl, hookspecs, run_name
+from compute_ref.plugins import Folders, hookimpl, hookspecs, run_name
 from compute_ref.settings import Deadlines, Environment, Queue, Retention
 from compute_ref.testing.clock import MovedClock
 from compute_ref.testing.instant import InstantBackend
@@ -26,18 +32,18 @@ PATIENCE = 30  # seconds of real time, after which a test gives up
 class Watcher:
     """A plug-in that remembers every change."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.changed = threading.Condition()
-        self.seen = []
+        self.seen: list[tuple[str, int, int]] = []
 
     @hookimpl
-    def job_changed(self, job):
+    def job_changed(self, job: Job) -> None:
         with self.changed:
             self.seen.append((job.job_id, job.run, int(job.status)))
             self.changed.notify_all()
 
 
-def plan_of(code, transaction="0x1", output=None):
+def plan_of(code: str, transaction: str = "0x1", output: dict[str, Any] | None = None) -> Plan:
     order = Order(transaction, DID, "compute", OWNER, 0, "dataset.serviceId", "order_invalid")
     return Plan(
         environment="local",
@@ -50,19 +56,19 @@ def plan_of(code, transaction="0x1", output=None):
     )
 
 
-def put_in_place(plan, folders, cancel, log):
+def put_in_place(
+    plan: Plan, folders: Folders, cancel: threading.Event | None, log: Callable[[str], object]
+) -> None:
     (folders.transformations / "algorithm").write_text(plan.algorithm.rawcode)
     log("The algorithm is in place.")
 
 
 class World:
-    def __init__(self, folder, **environment):
+    def __init__(self, folder: Path, **environment: Any) -> None:
         self.clock = MovedClock()
         self.store = Store.in_memory(self.clock)
         self.backend = InstantBackend()
-        self.environment = Environment(
-            **{"id": "local", "backend": "instant", "maxJobs": 2, **environment}
-        )
+        self.environment = replace(Environment("local", "instant", maxJobs=2), **environment)
         self.deadlines = Deadlines()
         self.retention = Retention()
         self.workspaces = Workspaces(folder, sync=False)
@@ -70,18 +76,24 @@ class World:
         self.plugins = pluggy.PluginManager("compute_ref")
         self.plugins.add_hookspecs(hookspecs)
         self.plugins.register(self.watcher)
-        self.provision = put_in_place
-        self.engine = None
+        self.provision: Provision = put_in_place
+        self._engine: Engine | None = None
         self._numbers = itertools.count()
 
-    def open(self, **changes):
-        if self.engine is not None:
-            self.engine.close()
-        self.engine = self.make(**changes)
-        self.engine.start()
+    @property
+    def engine(self) -> Engine:
+        """The engine that is open, or was last."""
+        assert self._engine is not None, "the world was never opened"
+        return self._engine
+
+    def open(self, **changes: Any) -> World:
+        if self._engine is not None:
+            self._engine.close()
+        self._engine = self.make(**changes)
+        self._engine.start()
         return self
 
-    def make(self, **changes):
+    def make(self, **changes: Any) -> Engine:
         """An engine that is not started."""
         environment = replace(self.environment, **changes)
         return Engine(
@@ -96,10 +108,12 @@ class World:
             self.clock,
         )
 
-    def _provision(self, *args):
-        self.provision(*args)  # as the test has it by then
+    def _provision(
+        self, plan: Plan, folders: Folders, cancel: threading.Event, log: Callable[[str], None]
+    ) -> None:
+        self.provision(plan, folders, cancel, log)  # as the test has it by then
 
-    def accept(self, *lines, owner=OWNER, **fields):
+    def accept(self, *lines: str, owner: str = OWNER, **fields: Any) -> str:
         """Store a job that does what `lines` tell the instant backend; return its id."""
         number = next(self._numbers)
         job_id = f"job{number:05d}z"
@@ -119,37 +133,39 @@ class World:
         self.store.accept(replace(job, **fields), plan_of(code, f"0x{number:x}"), None, Queue())
         return job_id
 
-    def submit(self, *lines, **fields):
+    def submit(self, *lines: str, **fields: Any) -> str:
         job_id = self.accept(*lines, **fields)
         self.engine.submit(job_id)
         return job_id
 
-    def left_at(self, status, *lines, launched=True, passed=(), **fields):
+    def left_at(
+        self,
+        status: int,
+        *lines: str,
+        launched: bool = True,
+        passed: tuple[int, ...] = (),
+        **fields: Any,
+    ) -> str:
         """A job as a server that was killed at `status` left it, folders included."""
         job_id = self.accept(*lines)
         name = run_name(job_id, 1) if launched else None
         since = self.clock.moment() if status >= Status.RUNNING else None
-        history = tuple(Passage(1, code, self.clock.now()) for code in (1, *passed, status))
+        history = tuple(Passage(1, Status(code), self.clock.now()) for code in (1, *passed, status))
         folders = self.workspaces.ready(job_id, 1)
         put_in_place(self.store.plan(job_id), folders, None, str)
 
-        def change(job):
-            return replace(
-                job,
-                **{
-                    "status": Status(status),
-                    "launched": name,
-                    "attempts": 1,
-                    "running_since": since,
-                    "history": history,
-                    **fields,
-                },
-            )
-
-        self.store.change(job_id, change)
+        left: dict[str, Any] = {
+            "status": Status(status),
+            "launched": name,
+            "attempts": 1,
+            "running_since": since,
+            "history": history,
+            **fields,
+        }
+        self.store.change(job_id, lambda job: replace(job, **left))
         return job_id
 
-    def await_(self, condition, nudge=0.0):
+    def await_(self, condition: Callable[[], object], nudge: float = 0.0) -> None:
         """Wait until `condition()`, moving the clock by `nudge` seconds now and then."""
         end = time.monotonic() + PATIENCE
         with self.watcher.changed:
@@ -159,37 +175,46 @@ class World:
                 if nudge:
                     self.clock.advance(nudge)
 
-    def final(self, job_id, nudge=0.0):
+    def final(self, job_id: str, nudge: float = 0.0) -> Job:
         self.await_(lambda: self.store.get(job_id).final, nudge)
         return self.store.get(job_id)
 
-    def await_status(self, job_id, status):
+    def await_status(self, job_id: str, status: int) -> None:
         self.await_(lambda: self.store.get(job_id).status >= status)
 
-    def await_idle(self, nudge=0.0):
+    def await_idle(self, nudge: float = 0.0) -> None:
         self.await_(lambda: self.idle, nudge)
 
     @property
-    def idle(self):
+    def idle(self) -> bool:
         return not self.engine._turns
 
-    def result(self, job, name):
+    def launched(self, job_id: str) -> str:
+        """The name under which the backend has the job's run."""
+        name = self.store.get(job_id).launched
+        assert name is not None, "the job was not launched"
+        return name
+
+    def result(self, job: Job, name: str) -> bytes:
         index = [r.filename for r in job.results].index(name)
         with self.workspaces.open_result(job, index) as stream:
             return stream.read()
 
-    def close(self):
+    def close(self) -> None:
         self.backend.release()
-        if self.engine is not None:
-            self.engine.close()
+        if self._engine is not None:
+            self._engine.close()
         self.store.close()
 
 
-@pytest.fixture
-def make_world(tmp_path):
-    made = []
+MakeWorld = Callable[..., World]
 
-    def make(**environment):
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
+    made: list[World] = []
+
+    def make(**environment: Any) -> World:
         made.append(World(tmp_path / f"{len(made)}", **environment))
         return made[-1]
 
@@ -199,11 +224,11 @@ def make_world(tmp_path):
 
 
 @pytest.fixture
-def world(make_world):
+def world(make_world: MakeWorld) -> World:
     return make_world().open()
 
 
 @pytest.fixture
-def closed_world(make_world):
+def closed_world(make_world: MakeWorld) -> World:
     """A world whose engine is not open yet."""
     return make_world()

@@ -1,17 +1,24 @@
 """A job's way through a healthy engine."""
 
+from __future__ import annotations
+
 import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
-from compute_ref.jobs.model import FinishReason, ResultType, Status, StopRequest
+from compute_ref.assets.plan import Plan
+from compute_ref.jobs.model import FinishReason, Job, ResultType, Status, StopRequest
 from compute_ref.jobs.provisioning import AlgorithmFailed, DataFailed
-from compute_ref.plugins import hookimpl
+from compute_ref.plugins import Folders, hookimpl
 from compute_ref.refusals import JobUnknown
 from compute_ref.settings import Queue
+from tests.compute_ref.jobs.conftest import MakeWorld, World
 
 
-def test_a_job_passes_the_statuses_of_the_page_in_order(world):
+def test_a_job_passes_the_statuses_of_the_page_in_order(world: World) -> None:
     job = world.final(world.submit())
     assert [passage.status for passage in job.history] == [1, 10, 20, 30, 40, 50, 60, 70]
     assert job.finished == world.clock.now()
@@ -19,7 +26,7 @@ def test_a_job_passes_the_statuses_of_the_page_in_order(world):
     assert job.exit_code == 0
 
 
-def test_outputs_come_first_by_name_then_logs(world):
+def test_outputs_come_first_by_name_then_logs(world: World) -> None:
     job = world.final(world.submit("write b 1", "write a/z 2", "log hello"))
     assert [(r.filename, r.type) for r in job.results] == [
         ("a/z", ResultType.OUTPUT),
@@ -31,7 +38,7 @@ def test_outputs_come_first_by_name_then_logs(world):
     assert world.result(job, "algorithm.log") == b"hello\n"
 
 
-def test_a_silent_algorithm_still_has_a_log_with_the_servers_own_line(world):
+def test_a_silent_algorithm_still_has_a_log_with_the_servers_own_line(world: World) -> None:
     job = world.final(world.submit())
     assert b"ended by itself" in world.result(job, "algorithm.log")
 
@@ -48,7 +55,9 @@ def test_a_silent_algorithm_still_has_a_log_with_the_servers_own_line(world):
         ("end timeout", FinishReason.TIMEOUT, 0),
     ],
 )
-def test_how_a_run_ended_is_told_apart(world, line, reason, code):
+def test_how_a_run_ended_is_told_apart(
+    world: World, line: str, reason: FinishReason, code: int
+) -> None:
     job = world.final(world.submit(line, "write a 1"))
     assert (job.status, job.finish_reason, job.exit_code) == (70, reason, code)
     assert job.finish_message.endswith(".")
@@ -56,7 +65,7 @@ def test_how_a_run_ended_is_told_apart(world, line, reason, code):
     assert (job.results[0].filename == "a") is sound
 
 
-def test_a_backend_that_ended_a_run_for_time_shows_the_time_limit(world):
+def test_a_backend_that_ended_a_run_for_time_shows_the_time_limit(world: World) -> None:
     assert world.final(world.submit("end timeout")).stop_request is StopRequest.TIME_LIMIT
 
 
@@ -68,9 +77,9 @@ def test_a_backend_that_ended_a_run_for_time_shows_the_time_limit(world):
     ],
 )
 def test_failed_provisioning_ends_at_its_own_status_with_the_reason_in_both_logs(
-    world, failure, status, reason
-):
-    def fail(*_):
+    world: World, failure: type[Exception], status: int, reason: FinishReason
+) -> None:
+    def fail(*_: Any, **__: Any) -> NoReturn:
         raise failure("The file at https://secret.example/x was not there.")
 
     world.provision = fail
@@ -82,13 +91,13 @@ def test_failed_provisioning_ends_at_its_own_status_with_the_reason_in_both_logs
         assert b"secret.example" not in text
 
 
-def test_an_algorithm_that_the_backend_cannot_run_ends_at_32(world):
+def test_an_algorithm_that_the_backend_cannot_run_ends_at_32(world: World) -> None:
     job = world.final(world.submit("refuse"))
     assert (job.status, job.finish_reason) == (32, FinishReason.ALGORITHM_PROVISIONING)
     assert not job.finish_message.startswith("The environment failed")
 
 
-def test_the_run_is_gone_from_backend_and_disk_but_for_its_results(world):
+def test_the_run_is_gone_from_backend_and_disk_but_for_its_results(world: World) -> None:
     job = world.final(world.submit("write a 1"))
     world.await_idle()
     assert world.backend.runs == {}
@@ -96,7 +105,7 @@ def test_the_run_is_gone_from_backend_and_disk_but_for_its_results(world):
     assert [entry.name for entry in root.iterdir()] == ["results"]
 
 
-def test_places_are_never_exceeded_by_200_jobs_started_at_once(world):
+def test_places_are_never_exceeded_by_200_jobs_started_at_once(world: World) -> None:
     ids = [world.accept("write a 1", owner=f"owner{n % 20}") for n in range(200)]
     threads = [threading.Thread(target=world.engine.submit, args=(i,)) for i in ids]
     for thread in threads:
@@ -109,7 +118,7 @@ def test_places_are_never_exceeded_by_200_jobs_started_at_once(world):
     assert all(run.launches == 1 for run in world.backend.runs.values())
 
 
-def test_first_come_first_served(make_world):
+def test_first_come_first_served(make_world: MakeWorld) -> None:
     world = make_world(maxJobs=1).open()
     ids = [world.submit() for _ in range(20)]
     for job_id in ids:
@@ -118,18 +127,20 @@ def test_first_come_first_served(make_world):
     assert started == ids
 
 
-def test_jobs_that_stay_hold_their_places_and_the_rest_waits(world):
+def test_jobs_that_stay_hold_their_places_and_the_rest_waits(world: World) -> None:
     ids = [world.submit("stay") for _ in range(3)]
     for job_id in ids[:2]:
         world.await_status(job_id, 40)
     assert world.engine.current_jobs("local") == 2
     assert world.store.get(ids[2]).status is Status.WARMING_UP
-    world.backend.finish(world.store.get(ids[0]).launched)
+    world.backend.finish(world.launched(ids[0]))
     world.await_status(ids[2], 40)
     assert world.engine.current_jobs("local") == 2
 
 
-def test_an_environment_without_places_runs_nothing_but_its_jobs_can_be_stopped(make_world):
+def test_an_environment_without_places_runs_nothing_but_its_jobs_can_be_stopped(
+    make_world: MakeWorld,
+) -> None:
     world = make_world(maxJobs=0).open()
     job_id = world.submit()
     assert world.engine.current_jobs("local") == 0
@@ -140,16 +151,18 @@ def test_an_environment_without_places_runs_nothing_but_its_jobs_can_be_stopped(
     assert world.backend.calls == {("list", ""): 1} or not world.backend.runs
 
 
-def test_submitting_twice_runs_once(world):
+def test_submitting_twice_runs_once(world: World) -> None:
     job_id = world.accept("stay")
     for _ in range(5):
         world.engine.submit(job_id)
     world.await_status(job_id, 40)
     assert world.engine.current_jobs("local") == 1
-    assert world.backend.runs[world.store.get(job_id).launched].launches == 1
+    assert world.backend.runs[world.launched(job_id)].launches == 1
 
 
-def test_a_restart_runs_again_in_a_folder_of_its_own_and_drops_the_old_results(world):
+def test_a_restart_runs_again_in_a_folder_of_its_own_and_drops_the_old_results(
+    world: World,
+) -> None:
     job = world.final(world.submit("write a 1"))
     old = world.workspaces.run(job.job_id, 1).root
     assert old.is_dir()
@@ -162,7 +175,7 @@ def test_a_restart_runs_again_in_a_folder_of_its_own_and_drops_the_old_results(w
     assert not old.exists()
 
 
-def test_plug_ins_see_every_change_in_order(world):
+def test_plug_ins_see_every_change_in_order(world: World) -> None:
     job_id = world.submit()
     world.final(job_id)
     world.await_(lambda: (job_id, 1, 70) in world.watcher.seen)
@@ -170,10 +183,10 @@ def test_plug_ins_see_every_change_in_order(world):
     assert seen == [10, 20, 30, 40, 50, 60, 70]
 
 
-def test_results_brought_elsewhere_have_their_did(world):
+def test_results_brought_elsewhere_have_their_did(world: World) -> None:
     class Publisher:
         @hookimpl
-        def publish_results(self, job, folder, output):
+        def publish_results(self, job: Job, folder: Path, output: Mapping[str, Any] | None) -> str:
             assert (folder / "a").read_text() == "1\n"
             return "did:op:published"
 
@@ -181,10 +194,10 @@ def test_results_brought_elsewhere_have_their_did(world):
     assert world.final(world.submit("write a 1")).results_did == "did:op:published"
 
 
-def test_what_a_filter_changes_and_removes_is_what_is_published(world):
+def test_what_a_filter_changes_and_removes_is_what_is_published(world: World) -> None:
     class Filter:
         @hookimpl
-        def filter_results(self, job, folder):
+        def filter_results(self, job: Job, folder: Path) -> None:
             (folder / "a").write_text("redacted")
             (folder / "b").unlink()
 
@@ -195,7 +208,7 @@ def test_what_a_filter_changes_and_removes_is_what_is_published(world):
     assert "b" not in [result.filename for result in job.results]
 
 
-def test_more_output_files_than_allowed_publish_logs_only(make_world):
+def test_more_output_files_than_allowed_publish_logs_only(make_world: MakeWorld) -> None:
     world = make_world(maxOutputFiles=2).open()
     job = world.final(world.submit("write a 1", "write b 1", "write c 1"))
     assert job.finish_reason is FinishReason.STORAGE
@@ -205,12 +218,12 @@ def test_more_output_files_than_allowed_publish_logs_only(make_world):
 # Stop and delete
 
 
-def stop(world, job_id):
+def stop(world: World, job_id: str) -> None:
     world.store.ask_stop([job_id], None)
     world.engine.stop([job_id])
 
 
-def test_a_queued_job_stops_at_once_without_a_place(make_world):
+def test_a_queued_job_stops_at_once_without_a_place(make_world: MakeWorld) -> None:
     world = make_world(maxJobs=1).open()
     world.await_status(world.submit("stay"), 40)
     job_id = world.submit()
@@ -221,7 +234,7 @@ def test_a_queued_job_stops_at_once_without_a_place(make_world):
     assert b"stopped" in world.result(job, "algorithm.log")
 
 
-def test_a_running_job_stops_and_its_outputs_are_published(world):
+def test_a_running_job_stops_and_its_outputs_are_published(world: World) -> None:
     job_id = world.submit("stay", "write a 1")
     world.await_status(job_id, 40)
     stop(world, job_id)
@@ -233,10 +246,12 @@ def test_a_running_job_stops_and_its_outputs_are_published(world):
     assert world.result(job, "a") == b"1\n"
 
 
-def test_a_stop_while_inputs_are_fetched_does_not_wait_for_them(world):
+def test_a_stop_while_inputs_are_fetched_does_not_wait_for_them(world: World) -> None:
     fetching, cancelled = threading.Event(), threading.Event()
 
-    def slow(plan, folders, cancel, log):
+    def slow(
+        plan: Plan, folders: Folders, cancel: threading.Event, log: Callable[[str], None]
+    ) -> None:
         fetching.set()
         if cancel.wait(20):
             cancelled.set()
@@ -252,13 +267,13 @@ def test_a_stop_while_inputs_are_fetched_does_not_wait_for_them(world):
 
 
 @pytest.mark.parametrize("hook", ["filter_results", "publish_results"])
-def test_a_stop_while_results_are_made_changes_nothing(world, hook):
+def test_a_stop_while_results_are_made_changes_nothing(world: World, hook: str) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
     class Slow:
         pass
 
-    def wait(job, folder):
+    def wait(job: Job, folder: Path) -> None:
         reached.set()
         go_on.wait(20)
 
@@ -273,13 +288,13 @@ def test_a_stop_while_results_are_made_changes_nothing(world, hook):
     assert world.result(job, "a") == b"1\n"
 
 
-def test_a_stop_of_a_final_job_changes_nothing(world):
+def test_a_stop_of_a_final_job_changes_nothing(world: World) -> None:
     before = world.final(world.submit())
     stop(world, before.job_id)
     assert world.store.get(before.job_id) == before
 
 
-def test_a_stop_while_the_launch_hangs_is_answered_and_the_late_run_removed(world):
+def test_a_stop_while_the_launch_hangs_is_answered_and_the_late_run_removed(world: World) -> None:
     job_id = world.submit("hang launch", "stay")
     assert world.backend.await_call("launch")
     answered = threading.Thread(target=stop, args=(world, job_id))
@@ -295,7 +310,7 @@ def test_a_stop_while_the_launch_hangs_is_answered_and_the_late_run_removed(worl
     world.await_(lambda: name not in world.backend.runs)
 
 
-def test_many_jobs_stop_together(make_world):
+def test_many_jobs_stop_together(make_world: MakeWorld) -> None:
     world = make_world(maxJobs=8).open()
     ids = [world.submit("stay") for _ in range(12)]
     for job_id in ids[:8]:
@@ -307,7 +322,7 @@ def test_many_jobs_stop_together(make_world):
 
 
 @pytest.mark.parametrize("lines", [(), ("stay",), ("stay", "write deep/file 1")])
-def test_a_deleted_job_leaves_nothing(world, lines):
+def test_a_deleted_job_leaves_nothing(world: World, lines: tuple[str, ...]) -> None:
     job_id = world.submit(*lines)
     world.await_status(job_id, 40)
     world.store.ask_delete([job_id], None)
@@ -319,7 +334,7 @@ def test_a_deleted_job_leaves_nothing(world, lines):
     world.final(world.submit())
 
 
-def test_a_queued_job_is_deleted_without_ever_running(make_world):
+def test_a_queued_job_is_deleted_without_ever_running(make_world: MakeWorld) -> None:
     world = make_world(maxJobs=1).open()
     world.await_status(world.submit("stay"), 40)
     job_id = world.submit("write a 1")
@@ -329,7 +344,7 @@ def test_a_queued_job_is_deleted_without_ever_running(make_world):
     assert not world.workspaces.run(job_id, 1).root.parent.exists()
 
 
-def test_deletes_that_race_with_the_run_leave_no_record_folder_or_run(world):
+def test_deletes_that_race_with_the_run_leave_no_record_folder_or_run(world: World) -> None:
     for _ in range(30):
         job_id = world.submit("write a 1")
         world.store.ask_delete([job_id], None)

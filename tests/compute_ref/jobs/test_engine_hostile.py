@@ -1,12 +1,19 @@
 """Backends and plug-ins that hang, raise or lie: every job still ends, with a reason."""
 
+from __future__ import annotations
+
 import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from compute_ref.jobs.model import FinishReason, ResultType, StopRequest
+from compute_ref.jobs.model import FinishReason, Job, ResultType, StopRequest
+from compute_ref.jobs.store import Store
+from compute_ref.jobs.workspace import Workspaces
 from compute_ref.plugins import Exit, hookimpl
 from compute_ref.refusals import StoreUnavailable
+from tests.compute_ref.jobs.conftest import MakeWorld, World
 
 VERBS = ("name", "launch", "find", "list", "wait", "stop", "remove")
 FATAL = (
@@ -16,7 +23,7 @@ FATAL = (
 )  # verbs that a job which runs and ends by itself cannot do without
 
 
-def assert_readable(job):
+def assert_readable(job: Job) -> None:
     assert job.final
     assert job.finish_reason is not None
     assert job.finish_message.endswith(".")
@@ -24,7 +31,7 @@ def assert_readable(job):
     assert "/srv/secret" not in job.finish_message
 
 
-def assert_well_again(world):
+def assert_well_again(world: World) -> None:
     """The worker is free and a good job runs through."""
     world.await_idle(nudge=30)
     world.backend.tell()
@@ -35,7 +42,9 @@ def assert_well_again(world):
 
 @pytest.mark.parametrize("how", ["hang", "raise", "lie"])
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_job_ends_whatever_a_verb_of_its_backend_does(make_world, verb, how):
+def test_a_job_ends_whatever_a_verb_of_its_backend_does(
+    make_world: MakeWorld, verb: str, how: str
+) -> None:
     world = make_world(maxJobs=1).open()
     world.backend.tell(f"{how} {verb}")
     job = world.final(world.submit("write a 1"), nudge=30)
@@ -49,7 +58,9 @@ def test_a_job_ends_whatever_a_verb_of_its_backend_does(make_world, verb, how):
 
 @pytest.mark.parametrize("how", ["hang", "raise", "lie"])
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_stop_ends_a_job_whatever_a_verb_of_its_backend_does(make_world, verb, how):
+def test_a_stop_ends_a_job_whatever_a_verb_of_its_backend_does(
+    make_world: MakeWorld, verb: str, how: str
+) -> None:
     world = make_world(maxJobs=1).open()
     world.backend.tell(f"{how} {verb}")
     job_id = world.submit("stay")
@@ -67,7 +78,9 @@ def test_a_stop_ends_a_job_whatever_a_verb_of_its_backend_does(make_world, verb,
 
 @pytest.mark.parametrize("how", ["hang", "raise", "lie"])
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_delete_ends_whatever_a_verb_of_its_backend_does(make_world, verb, how):
+def test_a_delete_ends_whatever_a_verb_of_its_backend_does(
+    make_world: MakeWorld, verb: str, how: str
+) -> None:
     world = make_world(maxJobs=1).open()
     world.backend.tell(f"{how} {verb}")
     job_id = world.submit("stay")
@@ -82,15 +95,15 @@ def test_a_delete_ends_whatever_a_verb_of_its_backend_does(make_world, verb, how
 
 
 @pytest.mark.parametrize("hang", ["launch", "wait", "stop"])
-def test_a_stop_is_answered_within_the_grace_and_a_second(world, hang):
+def test_a_stop_is_answered_within_the_grace_and_a_second(world: World, hang: str) -> None:
     world.backend.tell(f"hang {hang}")
     job_id = world.submit("stay")
     assert world.backend.await_call("launch" if hang == "launch" else "wait")
     world.store.ask_stop([job_id], None)
     begun = world.clock.ticks()
-    answered = []
+    answered: list[float] = []
 
-    def stop():
+    def stop() -> None:
         world.engine.stop([job_id])
         answered.append(world.clock.ticks() - begun)
 
@@ -101,41 +114,50 @@ def test_a_stop_is_answered_within_the_grace_and_a_second(world, hang):
         assert answered[0] < world.deadlines.stop_grace
 
 
-def test_an_algorithm_that_its_backend_does_not_end_in_time_is_ended_by_the_engine(world):
+def test_an_algorithm_that_its_backend_does_not_end_in_time_is_ended_by_the_engine(
+    world: World,
+) -> None:
     job = world.final(world.submit("stay", "write a 1"), nudge=300)
     assert (job.finish_reason, job.stop_request) == (FinishReason.TIMEOUT, StopRequest.TIME_LIMIT)
     assert job.exit_code == 143
     assert world.result(job, "a") == b"1\n"
+    assert job.finished is not None
     ran = job.finished - next(p.at for p in job.history if p.status == 40)
     assert ran >= world.environment.maxJobDuration + world.deadlines.run_grace
 
 
-def test_outputs_of_a_run_that_nobody_confirms_dead_are_not_published(world):
+def test_outputs_of_a_run_that_nobody_confirms_dead_are_not_published(world: World) -> None:
     world.backend.tell("hang stop")
     job = world.final(world.submit("stay", "write a 1"), nudge=300)
     assert job.finish_reason is FinishReason.TIMEOUT
     assert ResultType.OUTPUT not in {result.type for result in job.results}
 
 
-def test_a_backend_that_is_away_for_a_while_is_asked_again(world):
+def test_a_backend_that_is_away_for_a_while_is_asked_again(world: World) -> None:
     world.backend.tell("unavailable launch 3")
     job = world.final(world.submit(), nudge=1)
     assert job.finish_reason is FinishReason.COMPLETED
 
 
-def test_a_backend_that_stays_away_ends_the_job_at_the_launch_deadline(world):
+def test_a_backend_that_stays_away_ends_the_job_at_the_launch_deadline(world: World) -> None:
     world.backend.tell("unavailable launch 100000")
     job = world.final(world.submit(), nudge=10)
     assert job.finish_reason is FinishReason.BACKEND
+    assert job.finished is not None
     assert job.finished - job.created >= world.deadlines.launch
     assert_well_again(world)
 
 
-@pytest.mark.parametrize("lie", [7, Exit("zero"), Exit(0, "gone"), Exit(0, message=None)])
-def test_an_exit_that_is_none_ends_the_job(world, lie):
+def untyped(*values: Any, **named: Any) -> Exit:
+    """An Exit of values that its types do not allow."""
+    return Exit(*values, **named)
+
+
+@pytest.mark.parametrize("lie", [7, untyped("zero"), untyped(0, "gone"), untyped(0, message=None)])
+def test_an_exit_that_is_none_ends_the_job(world: World, lie: Any) -> None:
     job_id = world.submit("stay")
     world.await_status(job_id, 40)
-    run = world.backend.runs[world.store.get(job_id).launched]
+    run = world.backend.runs[world.launched(job_id)]
     run.end = lie
     with world.backend._changed:
         world.backend._changed.notify_all()
@@ -144,25 +166,28 @@ def test_an_exit_that_is_none_ends_the_job(world, lie):
 
 
 class Hanging:
-    def __init__(self):
+    def __init__(self) -> None:
         self.released = threading.Event()
 
-    def act(self):
+    def act(self) -> None:
         self.released.wait(60)
 
 
 class Raising:
-    def act(self):
+    def act(self) -> None:
         raise RuntimeError("at /srv/secret/place")
 
 
-def offering(hook, guest):
+Guest = Hanging | Raising
+
+
+def offering(hook: str, guest: Guest) -> object:
     """A plug-in with one hook, which does what `guest` does."""
 
     class Plugin:
         pass
 
-    takes = {
+    takes: dict[str, Callable[..., object]] = {
         "filter_results": lambda job, folder: guest.act(),
         "publish_results": lambda job, folder, output: guest.act(),
         "job_changed": lambda job: guest.act(),
@@ -172,14 +197,16 @@ def offering(hook, guest):
 
 
 @pytest.fixture(params=[Hanging, Raising])
-def guest(request):
+def guest(request: pytest.FixtureRequest) -> Iterator[Guest]:
     made = request.param()
     yield made
     if isinstance(made, Hanging):
         made.released.set()
 
 
-def test_a_filter_that_hangs_or_raises_publishes_logs_only(make_world, guest):
+def test_a_filter_that_hangs_or_raises_publishes_logs_only(
+    make_world: MakeWorld, guest: Guest
+) -> None:
     world = make_world(maxJobs=1).open()
     plugin = offering("filter_results", guest)
     world.plugins.register(plugin)
@@ -194,7 +221,7 @@ def test_a_filter_that_hangs_or_raises_publishes_logs_only(make_world, guest):
     assert_well_again(world)
 
 
-def test_a_filter_refuses_the_outputs_of_a_stopped_job_too(world):
+def test_a_filter_refuses_the_outputs_of_a_stopped_job_too(world: World) -> None:
     world.plugins.register(offering("filter_results", Raising()))
     job_id = world.submit("stay", "write a 1")
     world.await_status(job_id, 40)
@@ -205,7 +232,9 @@ def test_a_filter_refuses_the_outputs_of_a_stopped_job_too(world):
     assert ResultType.OUTPUT not in {result.type for result in job.results}
 
 
-def test_a_publisher_that_hangs_or_raises_costs_the_did_not_the_results(make_world, guest):
+def test_a_publisher_that_hangs_or_raises_costs_the_did_not_the_results(
+    make_world: MakeWorld, guest: Guest
+) -> None:
     world = make_world(maxJobs=1).open()
     plugin = offering("publish_results", guest)
     world.plugins.register(plugin)
@@ -217,7 +246,7 @@ def test_a_publisher_that_hangs_or_raises_costs_the_did_not_the_results(make_wor
     assert_well_again(world)
 
 
-def test_a_listener_that_hangs_or_raises_costs_nothing(world, guest):
+def test_a_listener_that_hangs_or_raises_costs_nothing(world: World, guest: Guest) -> None:
     world.plugins.register(offering("job_changed", guest))
     job_id = world.submit("write a 1")
     world.await_(lambda: world.store.get(job_id).final)
@@ -225,7 +254,9 @@ def test_a_listener_that_hangs_or_raises_costs_nothing(world, guest):
 
 
 @pytest.mark.parametrize("kind", [Hanging, Raising])
-def test_provisioning_that_hangs_or_raises_ends_at_31(make_world, kind):
+def test_provisioning_that_hangs_or_raises_ends_at_31(
+    make_world: MakeWorld, kind: type[Guest]
+) -> None:
     world = make_world(maxJobs=1).open()
     guest, usual = kind(), world.provision
     world.provision = lambda *_: guest.act()
@@ -234,12 +265,14 @@ def test_provisioning_that_hangs_or_raises_ends_at_31(make_world, kind):
     assert (job.status, job.finish_reason) == (31, FinishReason.DATA_PROVISIONING)
     world.provision = usual
     assert_well_again(world)
-    if kind is Hanging:
+    if isinstance(guest, Hanging):
         guest.released.set()
 
 
-def test_a_fault_of_the_server_itself_ends_the_job_and_frees_the_worker(world, monkeypatch):
-    def fault(self, job_id, number):
+def test_a_fault_of_the_server_itself_ends_the_job_and_frees_the_worker(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(self: Workspaces, job_id: str, number: int) -> None:
         raise ZeroDivisionError("at /srv/secret/place")
 
     with monkeypatch.context() as broken:
@@ -251,8 +284,10 @@ def test_a_fault_of_the_server_itself_ends_the_job_and_frees_the_worker(world, m
     assert_well_again(world)
 
 
-def test_a_job_whose_logs_cannot_be_stored_still_ends(world, monkeypatch):
-    def full(self, job_id, number):
+def test_a_job_whose_logs_cannot_be_stored_still_ends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Workspaces, job_id: str, number: int) -> None:
         raise OSError(28, "No space left on device", "/srv/secret/place")
 
     with monkeypatch.context() as broken:
@@ -264,10 +299,12 @@ def test_a_job_whose_logs_cannot_be_stored_still_ends(world, monkeypatch):
     assert_well_again(world)
 
 
-def test_a_job_met_by_a_dead_store_is_taken_up_again_when_the_store_is_back(world, monkeypatch):
+def test_a_job_met_by_a_dead_store_is_taken_up_again_when_the_store_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     change, refused = type(world.store).change, threading.Event()
 
-    def unavailable(self, *args, **keywords):
+    def unavailable(self: Store, *args: object, **keywords: object) -> None:
         refused.set()
         raise StoreUnavailable
 
@@ -281,10 +318,10 @@ def test_a_job_met_by_a_dead_store_is_taken_up_again_when_the_store_is_back(worl
     assert job.finish_reason is FinishReason.COMPLETED
 
 
-def test_runs_that_belong_to_no_job_are_swept_up(world):
+def test_runs_that_belong_to_no_job_are_swept_up(world: World) -> None:
     job_id = world.submit("stay")
     world.await_status(job_id, 40)
-    name = world.store.get(job_id).launched
+    name = world.launched(job_id)
     world.backend.runs["compute-ref-nobody-1"] = world.backend.runs[name]
     world.await_(lambda: "compute-ref-nobody-1" not in world.backend.runs, nudge=30)
     assert name in world.backend.runs

@@ -1,21 +1,26 @@
 """The server went down and is back: every job goes on as the page's life cycle says."""
 
+from __future__ import annotations
+
 import threading
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from compute_ref.jobs.endings import COMPLETED
 from compute_ref.jobs.launching import describe
 from compute_ref.jobs.mailbox import Left
-from compute_ref.jobs.model import FinishReason, Moment, ResultType, Status, StopRequest
+from compute_ref.jobs.model import FinishReason, Job, Moment, ResultType, Status, StopRequest
 from compute_ref.jobs.turn import Turn
 from compute_ref.plugins import hookimpl
 from compute_ref.refusals import JobUnknown
 from compute_ref.settings import Queue
+from tests.compute_ref.jobs.conftest import MakeWorld, World
 
 
-def launch_as_before(world, job_id):
+def launch_as_before(world: World, job_id: str) -> None:
     """Put the run of `job_id` into the backend, as the server before had it launched."""
     turn = Turn(world.make()._house, world.environment, world.backend, world.store.get(job_id))
     world.backend.launch(describe(turn, world.store.plan(job_id)))
@@ -23,8 +28,8 @@ def launch_as_before(world, job_id):
 
 @pytest.mark.parametrize("status", [1, 10, 20, 30])
 def test_a_job_that_was_not_launched_is_provisioned_again_under_the_status_reached(
-    closed_world, status
-):
+    closed_world: World, status: int
+) -> None:
     world = closed_world
     job_id = world.left_at(status, "write a 1", launched=False) if status > 1 else world.accept()
     job = world.open().final(job_id)
@@ -34,7 +39,7 @@ def test_a_job_that_was_not_launched_is_provisioned_again_under_the_status_reach
     assert job.attempts == (2 if status > 1 else 1)
 
 
-def test_provisioning_is_not_begun_a_fourth_time(closed_world):
+def test_provisioning_is_not_begun_a_fourth_time(closed_world: World) -> None:
     world = closed_world
     job_id = world.left_at(20, launched=False, attempts=3)
     job = world.open().final(job_id)
@@ -42,7 +47,7 @@ def test_provisioning_is_not_begun_a_fourth_time(closed_world):
     assert b"operator" in world.result(job, "algorithm.log")
 
 
-def test_a_job_whose_name_is_stored_is_launched_under_it(closed_world):
+def test_a_job_whose_name_is_stored_is_launched_under_it(closed_world: World) -> None:
     world = closed_world
     job_id = world.left_at(30, "write a 1")
     job = world.open().final(job_id)
@@ -50,25 +55,27 @@ def test_a_job_whose_name_is_stored_is_launched_under_it(closed_world):
     assert world.result(job, "a") == b"1\n"
 
 
-def test_an_algorithm_that_was_launched_before_the_status_was_stored_runs_once(closed_world):
+def test_an_algorithm_that_was_launched_before_the_status_was_stored_runs_once(
+    closed_world: World,
+) -> None:
     world = closed_world
     job_id = world.left_at(30, "stay")
     launch_as_before(world, job_id)
     world.open()
     world.await_status(job_id, 40)
-    name = world.store.get(job_id).launched
+    name = world.launched(job_id)
     assert world.backend.runs[name].launches == 2  # the second found the first
     assert world.backend.most_at_once == 1
     world.backend.finish(name)
     assert world.final(job_id).finish_reason is FinishReason.COMPLETED
 
 
-def test_a_running_algorithm_is_taken_up_again(closed_world):
+def test_a_running_algorithm_is_taken_up_again(closed_world: World) -> None:
     world = closed_world
     job_id = world.left_at(40, "stay", "write a 1")
     launch_as_before(world, job_id)
     world.open()
-    name = world.store.get(job_id).launched
+    name = world.launched(job_id)
     assert world.backend.await_call("wait", name)
     world.backend.finish(name)
     job = world.final(job_id)
@@ -77,7 +84,7 @@ def test_a_running_algorithm_is_taken_up_again(closed_world):
     assert world.result(job, "a") == b"1\n"
 
 
-def test_an_algorithm_that_ended_meanwhile_gives_its_results(closed_world):
+def test_an_algorithm_that_ended_meanwhile_gives_its_results(closed_world: World) -> None:
     world = closed_world
     job_id = world.left_at(40, "write a 1", "exit 5")
     launch_as_before(world, job_id)
@@ -86,7 +93,9 @@ def test_an_algorithm_that_ended_meanwhile_gives_its_results(closed_world):
     assert world.result(job, "a") == b"1\n"
 
 
-def test_an_algorithm_of_which_nothing_is_left_is_lost_and_its_outputs_too(closed_world):
+def test_an_algorithm_of_which_nothing_is_left_is_lost_and_its_outputs_too(
+    closed_world: World,
+) -> None:
     world = closed_world
     job_id = world.left_at(40)
     (world.workspaces.run(job_id, 1).outputs / "half").write_text("half")
@@ -95,7 +104,7 @@ def test_an_algorithm_of_which_nothing_is_left_is_lost_and_its_outputs_too(close
     assert job.results[0].type is ResultType.ALGORITHM_LOG
 
 
-def test_the_time_that_the_server_was_away_counts(closed_world):
+def test_the_time_that_the_server_was_away_counts(closed_world: World) -> None:
     world = closed_world
     job_id = world.left_at(40, "stay")
     launch_as_before(world, job_id)
@@ -104,7 +113,7 @@ def test_the_time_that_the_server_was_away_counts(closed_world):
     assert (job.finish_reason, job.stop_request) == (FinishReason.TIMEOUT, StopRequest.TIME_LIMIT)
 
 
-def test_after_a_reboot_the_wall_clock_counts(closed_world):
+def test_after_a_reboot_the_wall_clock_counts(closed_world: World) -> None:
     world = closed_world
     since = Moment(world.clock.now() - 10_000, "another boot", 5.0)
     job_id = world.left_at(40, "stay", running_since=since)
@@ -113,18 +122,20 @@ def test_after_a_reboot_the_wall_clock_counts(closed_world):
 
 
 @pytest.mark.parametrize("status", [50, 60])
-def test_filtering_and_publishing_are_repeated_from_the_outputs(closed_world, status):
+def test_filtering_and_publishing_are_repeated_from_the_outputs(
+    closed_world: World, status: int
+) -> None:
     world = closed_world
-    filtered = []
+    filtered: list[list[str]] = []
 
     class Filter:
         @hookimpl
-        def filter_results(self, job, folder):
+        def filter_results(self, job: Job, folder: Path) -> None:
             filtered.append(sorted(path.name for path in folder.iterdir()))
 
     world.plugins.register(Filter())
     passed = (50,) if status == 60 else ()
-    reason = {"finish_reason": FinishReason.COMPLETED, "finish_message": "Done."}
+    reason: dict[str, Any] = {"finish_reason": FinishReason.COMPLETED, "finish_message": "Done."}
     job_id = world.left_at(status, passed=passed, **reason)
     folders = world.workspaces.run(job_id, 1)
     (folders.outputs / "a").write_text("1")
@@ -146,8 +157,8 @@ def test_filtering_and_publishing_are_repeated_from_the_outputs(closed_world, st
     ],
 )
 def test_a_job_that_was_to_publish_logs_only_does_not_publish_outputs_after_all(
-    closed_world, fields
-):
+    closed_world: World, fields: dict[str, Any]
+) -> None:
     world = closed_world
     job_id = world.left_at(60, **fields)
     (world.workspaces.run(job_id, 1).outputs / "a").write_text("1")
@@ -157,7 +168,9 @@ def test_a_job_that_was_to_publish_logs_only_does_not_publish_outputs_after_all(
 
 
 @pytest.mark.parametrize(("status", "launched"), [(1, False), (20, False), (30, True), (40, True)])
-def test_a_stop_asked_before_the_server_went_down_is_done_after_it(closed_world, status, launched):
+def test_a_stop_asked_before_the_server_went_down_is_done_after_it(
+    closed_world: World, status: int, launched: bool
+) -> None:
     world = closed_world
     job_id = world.left_at(status, "stay", launched=launched, attempts=0)
     world.store.ask_stop([job_id], None)
@@ -170,7 +183,7 @@ def test_a_stop_asked_before_the_server_went_down_is_done_after_it(closed_world,
     assert world.backend.calls["launch", name] == (1 if status == 40 else 0)
 
 
-def test_a_delete_asked_before_the_server_went_down_is_finished(closed_world):
+def test_a_delete_asked_before_the_server_went_down_is_finished(closed_world: World) -> None:
     world = closed_world
     job_id = world.left_at(40, "stay")
     launch_as_before(world, job_id)
@@ -183,7 +196,7 @@ def test_a_delete_asked_before_the_server_went_down_is_finished(closed_world):
     assert not world.workspaces.run(job_id, 1).root.parent.exists()
 
 
-def test_running_jobs_keep_their_places_before_queued_ones(make_world):
+def test_running_jobs_keep_their_places_before_queued_ones(make_world: MakeWorld) -> None:
     world = make_world(maxJobs=1)
     queued = world.accept()
     running = [world.left_at(40, "stay") for _ in range(2)]
@@ -200,7 +213,7 @@ def test_running_jobs_keep_their_places_before_queued_ones(make_world):
     assert world.final(queued).finish_reason is FinishReason.COMPLETED
 
 
-def test_find_is_asked_again_while_the_backend_is_away(closed_world):
+def test_find_is_asked_again_while_the_backend_is_away(closed_world: World) -> None:
     world = closed_world
     job_id = world.left_at(40)
     launch_as_before(world, job_id)
@@ -210,7 +223,7 @@ def test_find_is_asked_again_while_the_backend_is_away(closed_world):
 
 
 @pytest.mark.parametrize("how", ["hang", "raise", "lie"])
-def test_a_find_that_misbehaves_ends_the_job(closed_world, how):
+def test_a_find_that_misbehaves_ends_the_job(closed_world: World, how: str) -> None:
     world = closed_world
     job_id = world.left_at(40, f"{how} find", "stay")
     launch_as_before(world, job_id)
@@ -219,7 +232,7 @@ def test_a_find_that_misbehaves_ends_the_job(closed_world, how):
     assert world.backend.running == 0
 
 
-def test_a_job_of_an_environment_that_is_gone_ends_with_a_log(closed_world):
+def test_a_job_of_an_environment_that_is_gone_ends_with_a_log(closed_world: World) -> None:
     world = closed_world
     job_id = world.accept()
     world.store.change(job_id, lambda job: replace(job, environment="gone"))
@@ -228,18 +241,18 @@ def test_a_job_of_an_environment_that_is_gone_ends_with_a_log(closed_world):
     assert b"no longer configured" in world.result(job, "algorithm.log")
 
 
-def test_closing_leaves_the_algorithm_running_and_the_job_as_it_is(world):
+def test_closing_leaves_the_algorithm_running_and_the_job_as_it_is(world: World) -> None:
     job_id = world.submit("stay")
     world.await_status(job_id, 40)
     world.engine.close()
     assert world.store.get(job_id).status is Status.RUNNING
     assert world.backend.running == 1
     world.open()
-    world.backend.finish(world.store.get(job_id).launched)
+    world.backend.finish(world.launched(job_id))
     assert world.final(job_id).finish_reason is FinishReason.COMPLETED
 
 
-def test_closing_at_any_moment_loses_no_job(make_world):
+def test_closing_at_any_moment_loses_no_job(make_world: MakeWorld) -> None:
     world = make_world(maxJobs=3).open()
     ids = [world.submit("write a 1") for _ in range(40)]
     for _ in range(2):  # a third time would count as provisioning that cannot succeed
@@ -249,12 +262,12 @@ def test_closing_at_any_moment_loses_no_job(make_world):
     assert [world.result(job, "a") for job in jobs] == [b"1\n"] * 40
 
 
-def test_a_job_accepted_but_never_submitted_is_adopted_by_the_watchdog(world):
+def test_a_job_accepted_but_never_submitted_is_adopted_by_the_watchdog(world: World) -> None:
     job_id = world.accept()
     assert world.final(job_id, nudge=30).finish_reason is FinishReason.COMPLETED
 
 
-def test_adoption_and_submission_at_once_make_one_run(world):
+def test_adoption_and_submission_at_once_make_one_run(world: World) -> None:
     for _ in range(20):
         job_id = world.accept("stay")
         threads = [
@@ -266,20 +279,20 @@ def test_adoption_and_submission_at_once_make_one_run(world):
         for thread in threads:
             thread.join(20)
         world.await_status(job_id, 40)
-        name = world.store.get(job_id).launched
+        name = world.launched(job_id)
         assert world.backend.runs[name].launches == 1
         world.backend.finish(name)
         world.final(job_id)
 
 
-def test_a_queued_job_with_a_stop_asked_needs_no_place_to_end(make_world):
+def test_a_queued_job_with_a_stop_asked_needs_no_place_to_end(make_world: MakeWorld) -> None:
     world = make_world(maxJobs=0)
     job_id = world.accept()
     world.store.ask_stop([job_id], None)
     assert world.open().final(job_id).finish_reason is FinishReason.STOPPED
 
 
-def test_a_worker_left_over_from_the_last_run_cannot_touch_the_next(world):
+def test_a_worker_left_over_from_the_last_run_cannot_touch_the_next(world: World) -> None:
     job = world.final(world.submit())
     turn = Turn(world.engine._house, world.environment, world.backend, job)
     world.engine.close()

@@ -1,33 +1,42 @@
 """Results and records go when their time is over, and not before (reading R16)."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import pytest
 
 from compute_ref.jobs.expiry import Expiry, expired, record_expired
+from compute_ref.jobs.model import Job
 from compute_ref.refusals import JobUnknown
 from compute_ref.settings import Environment, Queue, Retention
+from tests.compute_ref.jobs.conftest import MakeWorld, World
 
 
 @pytest.fixture
-def expiring(make_world):
+def expiring(make_world: MakeWorld) -> World:
     return make_world(storageExpiry=3_600).open()
 
 
-def test_results_expire_by_the_second_whether_or_not_they_were_removed(expiring):
+def ended(job: Job) -> float:
+    assert job.finished is not None
+    return job.finished
+
+
+def test_results_expire_by_the_second_whether_or_not_they_were_removed(expiring: World) -> None:
     job = expiring.final(expiring.submit("write a 1"))
-    assert not expired(job, expiring.environment, job.finished + 3_599.9)
-    assert expired(job, expiring.environment, job.finished + 3_600)
+    assert not expired(job, expiring.environment, ended(job) + 3_599.9)
+    assert expired(job, expiring.environment, ended(job) + 3_600)
 
 
-def test_0_is_never(expiring):
+def test_0_is_never(expiring: World) -> None:
     job = expiring.final(expiring.submit())
-    assert not expired(job, Environment(id="local", backend=""), job.finished + 10**9)
-    assert not expired(job, None, job.finished + 10**9)
-    assert not record_expired(job, Retention(), job.finished + 10**9)
+    assert not expired(job, Environment(id="local", backend=""), ended(job) + 10**9)
+    assert not expired(job, None, ended(job) + 10**9)
+    assert not record_expired(job, Retention(), ended(job) + 10**9)
 
 
-def test_the_files_of_expired_results_are_removed_and_the_record_stays(expiring):
+def test_the_files_of_expired_results_are_removed_and_the_record_stays(expiring: World) -> None:
     job = expiring.final(expiring.submit("write a 1"))
     results = expiring.workspaces.run(job.job_id, 1).root / "results"
     assert results.is_dir()
@@ -37,7 +46,7 @@ def test_the_files_of_expired_results_are_removed_and_the_record_stays(expiring)
     assert expired(kept, None, 0)
 
 
-def test_a_job_with_expired_results_can_be_restarted(expiring):
+def test_a_job_with_expired_results_can_be_restarted(expiring: World) -> None:
     job = expiring.final(expiring.submit("write a 1"))
     expiring.await_(lambda: expiring.store.get(job.job_id).results_expired, nudge=600)
     expiring.store.restart(job.job_id, job.owner, expiring.store.plan(job.job_id), None, Queue())
@@ -47,18 +56,18 @@ def test_a_job_with_expired_results_can_be_restarted(expiring):
     assert expiring.result(again, "a") == b"1\n"
 
 
-def test_an_expired_record_goes_with_everything(make_world):
+def test_an_expired_record_goes_with_everything(make_world: MakeWorld) -> None:
     world = make_world()
     world.retention = Retention(record_expiry=7_200)
     world.open()
     job = world.final(world.submit("write a 1"))
-    young = replace(job, finished=job.finished + 1)
-    assert record_expired(job, world.retention, job.finished + 7_200)
-    assert not record_expired(young, world.retention, job.finished + 7_200)
+    young = replace(job, finished=ended(job) + 1)
+    assert record_expired(job, world.retention, ended(job) + 7_200)
+    assert not record_expired(young, world.retention, ended(job) + 7_200)
     root = world.workspaces.run(job.job_id, 1).root.parent
     world.await_(lambda: not root.exists(), nudge=300)
 
-    def gone():
+    def gone() -> bool:
         try:
             world.store.get(job.job_id, deleting=True)
         except JobUnknown:
@@ -68,7 +77,7 @@ def test_an_expired_record_goes_with_everything(make_world):
     world.await_(gone)
 
 
-def test_jobs_that_are_not_final_never_expire(make_world):
+def test_jobs_that_are_not_final_never_expire(make_world: MakeWorld) -> None:
     world = make_world(storageExpiry=1)
     world.retention = Retention(record_expiry=1)
     world.open()
@@ -81,13 +90,15 @@ def test_jobs_that_are_not_final_never_expire(make_world):
 
 
 @pytest.mark.parametrize("retention", [Retention(), Retention(record_expiry=1)])
-def test_a_job_restarted_while_its_expiry_is_looked_at_keeps_its_new_run(expiring, retention):
+def test_a_job_restarted_while_its_expiry_is_looked_at_keeps_its_new_run(
+    expiring: World, retention: Retention
+) -> None:
     old = expiring.final(expiring.submit("write a 1"))
     expiring.engine.close()
     plan = expiring.store.plan(old.job_id)
     new = expiring.store.restart(old.job_id, old.owner, plan, None, Queue())
     expiring.clock.advance(4_000)
-    removed = []
+    removed: list[str] = []
     house = expiring.make()._house
     look = Expiry(house, {"local": expiring.environment}, retention, removed.append)
     look._look_at(old)

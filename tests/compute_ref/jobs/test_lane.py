@@ -1,12 +1,14 @@
 """Places are taken in order and never one too many."""
 
+from __future__ import annotations
+
 import threading
 
 from compute_ref.jobs.lane import Lane
 
 
-def test_the_first_comes_first():
-    begun = []
+def test_the_first_comes_first() -> None:
+    begun: list[str] = []
     lane = Lane(1, begun.append)
     for ticket in "abc":
         lane.enter(ticket)
@@ -16,8 +18,8 @@ def test_the_first_comes_first():
     assert len(lane) == 1
 
 
-def test_one_under_way_gets_a_place_beyond_the_last_and_is_counted():
-    begun = []
+def test_one_under_way_gets_a_place_beyond_the_last_and_is_counted() -> None:
+    begun: list[str] = []
     lane = Lane(1, begun.append)
     lane.adopt("a")
     lane.adopt("b")
@@ -29,8 +31,8 @@ def test_one_under_way_gets_a_place_beyond_the_last_and_is_counted():
     assert begun == ["a", "b", "c"]
 
 
-def test_one_who_withdrew_gets_no_place_and_one_with_a_place_cannot_withdraw():
-    begun = []
+def test_one_who_withdrew_gets_no_place_and_one_with_a_place_cannot_withdraw() -> None:
+    begun: list[str] = []
     lane = Lane(1, begun.append)
     for ticket in "abc":
         lane.enter(ticket)
@@ -41,8 +43,8 @@ def test_one_who_withdrew_gets_no_place_and_one_with_a_place_cannot_withdraw():
     assert begun == ["a", "c"]
 
 
-def test_a_closed_lane_gives_no_places():
-    begun = []
+def test_a_closed_lane_gives_no_places() -> None:
+    begun: list[str] = []
     lane = Lane(1, begun.append)
     lane.enter("a")
     lane.close()
@@ -51,10 +53,10 @@ def test_a_closed_lane_gives_no_places():
     assert begun == ["a"]
 
 
-def test_many_threads_never_take_one_place_too_many():
+def test_many_threads_never_take_one_place_too_many() -> None:
     lock, now, most = threading.Lock(), [0], [0]
 
-    def begin(ticket):
+    def begin(ticket: int) -> None:
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])
@@ -62,7 +64,7 @@ def test_many_threads_never_take_one_place_too_many():
 
     done = threading.Semaphore(0)
 
-    def end(ticket):
+    def end(ticket: int) -> None:
         with lock:
             now[0] -= 1
         lane.leave(ticket)

@@ -1,5 +1,7 @@
 """What wakes a worker, and in which order it hears of it."""
 
+from __future__ import annotations
+
 import pytest
 
 from compute_ref.jobs.mailbox import DeadlinePassed, Left, Mailbox, StopAsked
@@ -7,17 +9,17 @@ from compute_ref.testing.clock import MovedClock
 
 
 @pytest.fixture
-def mailbox():
+def mailbox() -> Mailbox:
     return Mailbox(MovedClock())
 
 
-def test_once_a_stop_is_asked_nothing_may_be_launched(mailbox):
+def test_once_a_stop_is_asked_nothing_may_be_launched(mailbox: Mailbox) -> None:
     mailbox.ask_stop()
     assert not mailbox.may_launch()
     assert mailbox.await_quiet(0)
 
 
-def test_a_launch_before_the_stop_is_not_quiet_until_it_has_ended(mailbox):
+def test_a_launch_before_the_stop_is_not_quiet_until_it_has_ended(mailbox: Mailbox) -> None:
     assert mailbox.may_launch()
     mailbox.ask_stop()
     assert not mailbox.await_quiet(0)
@@ -25,7 +27,7 @@ def test_a_launch_before_the_stop_is_not_quiet_until_it_has_ended(mailbox):
     assert mailbox.await_quiet(0)
 
 
-def test_what_was_waited_for_counts_before_a_stop_or_the_deadline(mailbox):
+def test_what_was_waited_for_counts_before_a_stop_or_the_deadline(mailbox: Mailbox) -> None:
     mailbox.ask_stop()
     mailbox.wait(lambda: True, 0, stoppable=True)
     with pytest.raises(StopAsked):
@@ -34,7 +36,7 @@ def test_what_was_waited_for_counts_before_a_stop_or_the_deadline(mailbox):
         mailbox.wait(lambda: False, 0, stoppable=False)
 
 
-def test_a_worker_that_is_sent_away_goes_whatever_it_waited_for(mailbox):
+def test_a_worker_that_is_sent_away_goes_whatever_it_waited_for(mailbox: Mailbox) -> None:
     mailbox.leave()
     with pytest.raises(Left):
         mailbox.wait(lambda: True, None, stoppable=True)

@@ -1,6 +1,9 @@
 """What the server says in a job's logs carries nothing that is not the consumer's business."""
 
+from __future__ import annotations
+
 import os
+from pathlib import Path
 
 import pytest
 
@@ -18,33 +21,35 @@ from compute_ref.testing.clock import MovedClock
         "lines\nof\n/srv/secret.example/trace",
     ],
 )
-def test_urls_and_paths_are_stripped(text):
+def test_urls_and_paths_are_stripped(text: str) -> None:
     assert "secret.example" not in plain(text)
     assert "\n" not in plain(text)
 
 
-def test_ordinary_sentences_stay_as_they_are():
+def test_ordinary_sentences_stay_as_they_are() -> None:
     text = "Fetched 1 file(s) and/or wrote /data/outputs/x as text/plain in 3.5 s."
     assert plain(text) == text
 
 
-def test_an_endless_text_is_cut():
+def test_an_endless_text_is_cut() -> None:
     assert len(plain("x" * 10**6)) == 1_000
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path: Path) -> Path:
     for name in ("logs", "messages", "draft"):
         (tmp_path / name).mkdir()
     return tmp_path
 
 
-def published(run, messages, limit=10**6):
+def published(run: Path, messages: Messages, limit: int = 10**6) -> dict[str, bytes]:
     logs = publish_logs(run, run / "draft", messages, limit, sync=True)
     return {log.filename: (run / "draft" / log.path).read_bytes() for log in logs}
 
 
-def test_only_logs_with_something_in_them_are_published_but_the_algorithms_always(run):
+def test_only_logs_with_something_in_them_are_published_but_the_algorithms_always(
+    run: Path,
+) -> None:
     messages = Messages(run / "messages", MovedClock())
     messages.add(ResultType.FILTERING_LOG, "Refused.")
     assert published(run, messages) == {
@@ -54,18 +59,18 @@ def test_only_logs_with_something_in_them_are_published_but_the_algorithms_alway
 
 
 @pytest.mark.parametrize("kind", ["symlink_to", "hardlink_to"])
-def test_a_log_that_the_algorithm_replaced_by_a_link_is_left_out(run, kind):
+def test_a_log_that_the_algorithm_replaced_by_a_link_is_left_out(run: Path, kind: str) -> None:
     (run / "secret").write_text("secret")
     getattr(run / "logs" / "algorithm.log", kind)(run / "secret")
     assert published(run, Messages(run / "messages", MovedClock()))["algorithm.log"] == b""
 
 
-def test_a_log_that_became_a_pipe_holds_nobody_up(run):
+def test_a_log_that_became_a_pipe_holds_nobody_up(run: Path) -> None:
     os.mkfifo(run / "logs" / "algorithm.log")
     assert published(run, Messages(run / "messages", MovedClock()))["algorithm.log"] == b""
 
 
-def test_a_log_is_cut_at_its_limit_and_the_servers_line_follows(run):
+def test_a_log_is_cut_at_its_limit_and_the_servers_line_follows(run: Path) -> None:
     (run / "logs" / "algorithm.log").write_bytes(b"x" * 100)
     messages = Messages(run / "messages", MovedClock())
     messages.add(ResultType.ALGORITHM_LOG, "Cut.")

@@ -1,11 +1,14 @@
 """What an algorithm left becomes results; what it has no business to publish does not."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import socket
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,28 +24,32 @@ from compute_ref.jobs.outputs import (
 from compute_ref.jobs.trees import remove_tree
 
 
-def allowance(files=100, size=10**6, cancel=None):
+def allowance(
+    files: int = 100, size: int = 10**6, cancel: threading.Event | None = None
+) -> Allowance:
     return Allowance(files, size, cancel or threading.Event())
 
 
 @pytest.fixture
-def outputs(tmp_path):
+def outputs(tmp_path: Path) -> Path:
     folder = tmp_path / "outputs"
     folder.mkdir()
     return folder
 
 
 @pytest.fixture
-def target(tmp_path):
+def target(tmp_path: Path) -> Path:
     return tmp_path / "collected"
 
 
-def published(outputs, target, **limits):
+def published(outputs: Path, target: Path, **limits: Any) -> list[str]:
     collect(outputs, target, allowance(**limits))
     return [result.filename for result in seal(target, sync=True)]
 
 
-def test_files_in_sub_folders_are_named_by_relative_path_in_code_point_order(outputs, target):
+def test_files_in_sub_folders_are_named_by_relative_path_in_code_point_order(
+    outputs: Path, target: Path
+) -> None:
     for name in ("b", "a/z", "a.txt", "Z", "é", "a/y/x"):
         path = outputs / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +58,7 @@ def test_files_in_sub_folders_are_named_by_relative_path_in_code_point_order(out
     assert names == sorted(["b", "a/z", "a.txt", "Z", "é", "a/y/x"])
 
 
-def test_size_and_digest_are_of_the_copy(outputs, target):
+def test_size_and_digest_are_of_the_copy(outputs: Path, target: Path) -> None:
     (outputs / "a").write_bytes(b"first")
     collect(outputs, target, allowance())
     (outputs / "a").write_bytes(b"changed by a child that was left behind")
@@ -61,14 +68,16 @@ def test_size_and_digest_are_of_the_copy(outputs, target):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can look with another user's eyes")
-def test_another_user_cannot_reach_the_copy(outputs, target):
+def test_another_user_cannot_reach_the_copy(outputs: Path, target: Path) -> None:
     (outputs / "a").write_text("x")
     collect(outputs, target, allowance())
     assert stat.S_IMODE(target.stat().st_mode) == 0o700
     assert stat.S_IMODE((target / "a").stat().st_mode) == 0o600
 
 
-def test_links_to_files_of_the_server_are_left_out(outputs, target, tmp_path):
+def test_links_to_files_of_the_server_are_left_out(
+    outputs: Path, target: Path, tmp_path: Path
+) -> None:
     secret = tmp_path / "provider.key"
     secret.write_text("secret")
     (outputs / "link").symlink_to(secret)
@@ -78,7 +87,7 @@ def test_links_to_files_of_the_server_are_left_out(outputs, target, tmp_path):
     assert published(outputs, target) == ["good"]
 
 
-def test_an_outputs_folder_replaced_by_a_link_gives_nothing(tmp_path, target):
+def test_an_outputs_folder_replaced_by_a_link_gives_nothing(tmp_path: Path, target: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "secret").write_text("secret")
     (tmp_path / "outputs").symlink_to(tmp_path / "elsewhere")
@@ -87,11 +96,13 @@ def test_an_outputs_folder_replaced_by_a_link_gives_nothing(tmp_path, target):
     assert published(tmp_path / "outputs", target) == []
 
 
-def test_an_outputs_folder_that_is_gone_gives_nothing(tmp_path, target):
+def test_an_outputs_folder_that_is_gone_gives_nothing(tmp_path: Path, target: Path) -> None:
     assert published(tmp_path / "outputs", target) == []
 
 
-def test_pipes_sockets_and_devices_are_left_out_and_hold_nobody_up(outputs, target, monkeypatch):
+def test_pipes_sockets_and_devices_are_left_out_and_hold_nobody_up(
+    outputs: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.mkfifo(outputs / "pipe")
     monkeypatch.chdir(outputs)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -102,7 +113,7 @@ def test_pipes_sockets_and_devices_are_left_out_and_hold_nobody_up(outputs, targ
 
 
 @pytest.mark.parametrize("depth", [31, 32])
-def test_too_deep_a_tree_is_refused(outputs, target, depth):
+def test_too_deep_a_tree_is_refused(outputs: Path, target: Path, depth: int) -> None:
     path = outputs
     for _ in range(depth):
         path /= "d"
@@ -126,7 +137,9 @@ def deep_tree(root: Path, depth: int) -> None:
     os.close(here)
 
 
-def test_a_tree_deeper_than_recursion_and_paths_go_is_refused_and_removed(outputs, target):
+def test_a_tree_deeper_than_recursion_and_paths_go_is_refused_and_removed(
+    outputs: Path, target: Path
+) -> None:
     deep_tree(outputs, 2_000)
     with pytest.raises(OutputsExceeded):
         published(outputs, target)
@@ -134,7 +147,7 @@ def test_a_tree_deeper_than_recursion_and_paths_go_is_refused_and_removed(output
     assert not outputs.exists()
 
 
-def test_names_of_255_bytes_32_deep_are_published(outputs, target):
+def test_names_of_255_bytes_32_deep_are_published(outputs: Path, target: Path) -> None:
     here = os.open(outputs, os.O_RDONLY)
     for _ in range(31):
         os.mkdir("n" * 255, dir_fd=here)
@@ -148,35 +161,37 @@ def test_names_of_255_bytes_32_deep_are_published(outputs, target):
 
 
 @pytest.mark.parametrize(("limits", "said"), [({"files": 2}, "files"), ({"size": 2}, "larger")])
-def test_too_much_is_refused(outputs, target, limits, said):
+def test_too_much_is_refused(
+    outputs: Path, target: Path, limits: dict[str, int], said: str
+) -> None:
     for name in "abc":
         (outputs / name).write_text("x")
     with pytest.raises(OutputsExceeded, match=said):
         published(outputs, target, **limits)
 
 
-def test_folders_without_end_are_refused(outputs, target):
+def test_folders_without_end_are_refused(outputs: Path, target: Path) -> None:
     for number in range(4):
         (outputs / f"{number}").mkdir()
     with pytest.raises(OutputsExceeded, match="folders"):
         published(outputs, target, files=3)
 
 
-def test_a_sparse_file_counts_in_full(outputs, target):
+def test_a_sparse_file_counts_in_full(outputs: Path, target: Path) -> None:
     with (outputs / "sparse").open("wb") as file:
         file.truncate(2**40)
     with pytest.raises(OutputsExceeded):
         published(outputs, target)
 
 
-def test_collecting_again_begins_anew(outputs, target):
+def test_collecting_again_begins_anew(outputs: Path, target: Path) -> None:
     target.mkdir()
     (target / "left by a filter that was killed").write_text("secret")
     (outputs / "a").write_text("x")
     assert published(outputs, target) == ["a"]
 
 
-def test_nobody_collects_for_nobody(outputs, target):
+def test_nobody_collects_for_nobody(outputs: Path, target: Path) -> None:
     (outputs / "a").write_text("x")
     cancel = threading.Event()
     cancel.set()
@@ -184,7 +199,9 @@ def test_nobody_collects_for_nobody(outputs, target):
         collect(outputs, target, allowance(cancel=cancel))
 
 
-def test_a_file_that_its_owner_may_not_read_is_collected_all_the_same(outputs, target):
+def test_a_file_that_its_owner_may_not_read_is_collected_all_the_same(
+    outputs: Path, target: Path
+) -> None:
     (outputs / "sub").mkdir()
     (outputs / "sub" / "a").write_text("x")
     (outputs / "sub" / "a").chmod(0)
@@ -202,7 +219,9 @@ def test_a_file_that_its_owner_may_not_read_is_collected_all_the_same(outputs, t
         ("\u0085".encode(), "%C2%85"),
     ],
 )
-def test_odd_names_are_shown_harmlessly_and_found_again(outputs, target, name, text):
+def test_odd_names_are_shown_harmlessly_and_found_again(
+    outputs: Path, target: Path, name: bytes, text: str
+) -> None:
     (outputs / os.fsdecode(name)).write_text("x")
     collect(outputs, target, allowance())
     (result,) = seal(target, sync=False)

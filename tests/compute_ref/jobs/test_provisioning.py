@@ -1,5 +1,7 @@
 """What stands in a run's folders before its algorithm starts, and why it may not start."""
 
+from __future__ import annotations
+
 import gzip
 import hashlib
 import io
@@ -7,7 +9,10 @@ import json
 import os
 import stat
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
 
 import pluggy
 import pytest
@@ -18,30 +23,38 @@ from compute_ref.assets.plan import RAW, Algorithm, Dataset, Plan
 from compute_ref.jobs import copies
 from compute_ref.jobs.provisioning import AlgorithmFailed, Cancelled, DataFailed, Provisioner
 from compute_ref.jobs.workspace import Workspaces
-from compute_ref.plugins import FileUnavailable, OpenFile, hookimpl, hookspecs
+from compute_ref.plugins import (
+    FileObject,
+    FileUnavailable,
+    Folders,
+    OpenFile,
+    WebClient,
+    hookimpl,
+    hookspecs,
+)
 
 DATA, ALGO = "did:op:" + "a" * 64, "did:op:" + "c" * 64
 HERE = "http://here"
 CSV = b"1\n2\n3\n" * 1000
 
 
-def file(path):
+def file(path: str) -> dict[str, Any]:
     return {"type": "file", "path": path}
 
 
-def ddo(did, *files):
+def ddo(did: str, *files: FileObject) -> dict[str, Any]:
     return {"id": did, "services": [{"id": "use", "type": "compute", "files": list(files)}]}
 
 
-def dataset(*files, userdata=None):
+def dataset(*files: FileObject, userdata: Any = None) -> Dataset:
     return Dataset(DATA, "use", ddo(DATA, *files), files, userdata)
 
 
-def raw(code="print(1)", **changes):
+def raw(code: str = "print(1)", **changes: Any) -> Algorithm:
     return replace(Algorithm(RAW, "", None, (), code, "sh $ALGO", "", "", ""), **changes)
 
 
-def published(*files, **changes):
+def published(*files: FileObject, **changes: Any) -> Algorithm:
     found = Algorithm(ALGO, "use", ddo(ALGO, *files), files, "", "sh $ALGO", "", "", "")
     return replace(found, **changes)
 
@@ -49,22 +62,31 @@ def published(*files, **changes):
 class Streams:
     """A plug-in for files that are no files on this disk; `act` opens one."""
 
-    def __init__(self):
-        self.userdata = []
-        self.act = lambda: io.BytesIO(b"stream")
+    def __init__(self) -> None:
+        self.userdata: list[Any] = []
+        self.act: Callable[[], Any] = lambda: io.BytesIO(b"stream")
 
     @hookimpl
-    def open_file(self, file, web, userdata):
+    def open_file(self, file: FileObject, web: WebClient, userdata: Any) -> OpenFile | None:
         if file["type"] != "stream":
             return None
         self.userdata.append(userdata)
         return OpenFile(self.act())
 
 
+class NoWeb:
+    """A web client where nothing is to be fetched over the web."""
+
+    def open(
+        self, url: str, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> OpenFile:
+        raise AssertionError("asked for a URL")
+
+
 class Place:
     """A catalogue, a workspace, and a provisioner between them."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         self.catalogue = folder / "catalogue"
         self.catalogue.mkdir()
         (self.catalogue / "numbers.csv").write_bytes(CSV)
@@ -78,26 +100,29 @@ class Place:
         plugins.register(self.streams)
         self.hooks = plugins.hook
         self.workspaces = Workspaces(folder / "data", sync=False)
-        self.cancel, self.lines = threading.Event(), []
+        self.cancel = threading.Event()
+        self.lines: list[str] = []
 
-    def provision(self, *datasets, algorithm=None, most_bytes=10**7):
+    def provision(
+        self, *datasets: Dataset, algorithm: Algorithm | None = None, most_bytes: int = 10**7
+    ) -> Folders:
         plan = Plan("local", datasets, algorithm or raw(), (), False, None, {})
         folders = self.workspaces.fresh("job-a", 1)
-        fetcher = Fetcher(self.hooks, None, most_bytes)
+        fetcher = Fetcher(self.hooks, NoWeb(), most_bytes)
         Provisioner(fetcher, HERE)(plan, folders, self.cancel, self.lines.append)
         return folders
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def mode(path):
+def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_files_of_a_dataset_are_named_by_their_index(place):
+def test_files_of_a_dataset_are_named_by_their_index(place: Place) -> None:
     folders = place.provision(dataset(file("numbers.csv"), file("more.csv")))
     inputs = folders.inputs / ("a" * 64)
     assert sorted(path.name for path in inputs.iterdir()) == ["0", "1"]
@@ -105,14 +130,14 @@ def test_files_of_a_dataset_are_named_by_their_index(place):
     assert (inputs / "1").read_bytes() == b"4\n"
 
 
-def test_an_input_is_a_copy_and_no_hard_link(place):
+def test_an_input_is_a_copy_and_no_hard_link(place: Place) -> None:
     folders = place.provision(dataset(file("numbers.csv")))
     copied = folders.inputs / ("a" * 64) / "0"
     assert copied.stat().st_nlink == 1
     assert copied.stat().st_ino != (place.catalogue / "numbers.csv").stat().st_ino
 
 
-def test_everything_can_be_read_by_the_runs_own_user_whatever_the_umask(place):
+def test_everything_can_be_read_by_the_runs_own_user_whatever_the_umask(place: Place) -> None:
     before = os.umask(0o077)
     try:
         folders = place.provision(
@@ -127,7 +152,7 @@ def test_everything_can_be_read_by_the_runs_own_user_whatever_the_umask(place):
     assert mode(folders.transformations / "algorithm") == 0o755
 
 
-def test_custom_data_is_always_there(place):
+def test_custom_data_is_always_there(place: Place) -> None:
     folders = place.provision(dataset(file("numbers.csv")))
     assert (folders.inputs / "algoCustomData.json").read_text() == "null"
     folders = place.provision(
@@ -137,7 +162,7 @@ def test_custom_data_is_always_there(place):
     assert json.loads(written) == {"k": "ü\ud800"}
 
 
-def test_raw_code_is_written_as_it_was_sent(place):
+def test_raw_code_is_written_as_it_was_sent(place: Place) -> None:
     code = "#!/bin/sh\r\necho 'ü'\0\n"
     folders = place.provision(dataset(file("numbers.csv")), algorithm=raw(code))
     assert (folders.transformations / "algorithm").read_bytes() == code.encode()
@@ -145,14 +170,14 @@ def test_raw_code_is_written_as_it_was_sent(place):
     assert [path.name for path in folders.ddos.iterdir()] == ["a" * 64]
 
 
-def test_further_files_of_an_algorithm_lie_beside_it(place):
+def test_further_files_of_an_algorithm_lie_beside_it(place: Place) -> None:
     algorithm = published(file("mean.py"), file("helper.py"))
     folders = place.provision(dataset(file("numbers.csv")), algorithm=algorithm)
     assert (folders.transformations / "algorithm").read_bytes() == b"print(2)\n"
     assert (folders.transformations / "1").read_bytes() == b"x = 1\n"
 
 
-def test_an_algorithm_sees_documents_without_url_header_or_path(place):
+def test_an_algorithm_sees_documents_without_url_header_or_path(place: Place) -> None:
     hidden = {"type": "url", "url": "https://data.example/x", "headers": {"Key": "hush"}}
     listed = dataset(file("numbers.csv"))
     listed = replace(listed, ddo=ddo(DATA, hidden, file("numbers.csv")))
@@ -165,13 +190,13 @@ def test_an_algorithm_sees_documents_without_url_header_or_path(place):
         assert (service["files"], service["serviceEndpoint"]) == ("", HERE)
 
 
-def test_one_asset_may_be_dataset_and_algorithm(place):
+def test_one_asset_may_be_dataset_and_algorithm(place: Place) -> None:
     both = Dataset(ALGO, "use", ddo(ALGO, file("mean.py")), (file("mean.py"),))
     folders = place.provision(both, algorithm=published(file("mean.py")))
     assert json.loads((folders.ddos / ("c" * 64)).read_text())["id"] == ALGO
 
 
-def test_it_can_be_done_again_in_folders_made_anew(place):
+def test_it_can_be_done_again_in_folders_made_anew(place: Place) -> None:
     for _ in range(2):
         folders = place.provision(
             dataset(file("numbers.csv")), algorithm=published(file("mean.py"))
@@ -179,7 +204,7 @@ def test_it_can_be_done_again_in_folders_made_anew(place):
     assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV
 
 
-def test_the_log_tells_what_was_fetched_without_naming_files(place):
+def test_the_log_tells_what_was_fetched_without_naming_files(place: Place) -> None:
     place.provision(dataset(file("numbers.csv"), file("more.csv")))
     assert place.lines == [f"Fetched 2 file(s) of {DATA}.", "The algorithm is in place."]
 
@@ -188,24 +213,24 @@ def test_the_log_tells_what_was_fetched_without_naming_files(place):
 
 
 @pytest.mark.parametrize("path", ["nothing.csv", "../data", "/etc/hostname", ""])
-def test_a_missing_input_is_a_failure_of_the_data(place, path):
+def test_a_missing_input_is_a_failure_of_the_data(place: Place, path: str) -> None:
     with pytest.raises(DataFailed) as failed:
         place.provision(dataset(file("numbers.csv"), file(path)))
     assert "/" not in str(failed.value)
 
 
-def test_a_missing_algorithm_file_is_a_failure_of_the_algorithm(place):
+def test_a_missing_algorithm_file_is_a_failure_of_the_algorithm(place: Place) -> None:
     with pytest.raises(AlgorithmFailed):
         place.provision(dataset(file("numbers.csv")), algorithm=published(file("nothing.py")))
 
 
-def test_missing_data_is_told_before_a_missing_algorithm(place):
+def test_missing_data_is_told_before_a_missing_algorithm(place: Place) -> None:
     with pytest.raises(DataFailed):
         place.provision(dataset(file("nothing")), algorithm=published(file("nothing.py")))
 
 
 @pytest.mark.parametrize(("most", "fine"), [(len(CSV) - 1, False), (len(CSV), True)])
-def test_a_file_over_the_limit_is_a_failure(place, most, fine):
+def test_a_file_over_the_limit_is_a_failure(place: Place, most: int, fine: bool) -> None:
     if fine:
         assert place.provision(dataset(file("numbers.csv")), most_bytes=most)
     else:
@@ -213,10 +238,10 @@ def test_a_file_over_the_limit_is_a_failure(place, most, fine):
             place.provision(dataset(file("numbers.csv")), most_bytes=most)
 
 
-def test_a_file_that_grows_over_the_limit_while_it_is_copied_is_a_failure(place):
+def test_a_file_that_grows_over_the_limit_while_it_is_copied_is_a_failure(place: Place) -> None:
     """The size is looked at when the file is opened; here it is no longer true."""
 
-    def grown():
+    def grown() -> BinaryIO:
         stream = (place.catalogue / "more.csv").open("rb")
         (place.catalogue / "more.csv").write_bytes(CSV)
         return stream
@@ -226,14 +251,14 @@ def test_a_file_that_grows_over_the_limit_while_it_is_copied_is_a_failure(place)
         place.provision(dataset({"type": "stream"}), most_bytes=100)
 
 
-def test_a_stream_over_the_limit_is_a_failure(place):
+def test_a_stream_over_the_limit_is_a_failure(place: Place) -> None:
     place.streams.act = lambda: io.BytesIO(b"x" * 101)
     with pytest.raises(DataFailed, match="larger than this server fetches"):
         place.provision(dataset({"type": "stream"}), most_bytes=100)
 
 
-def test_what_an_operating_system_says_of_a_path_stays_here(place):
-    def broken():
+def test_what_an_operating_system_says_of_a_path_stays_here(place: Place) -> None:
+    def broken() -> NoReturn:
         raise OSError(5, "Input/output error", "/srv/secret/place")
 
     place.streams.act = broken
@@ -242,7 +267,7 @@ def test_what_an_operating_system_says_of_a_path_stays_here(place):
     assert "secret" not in str(failed.value)
 
 
-def test_a_plugin_is_told_the_userdata_of_its_dataset(place):
+def test_a_plugin_is_told_the_userdata_of_its_dataset(place: Place) -> None:
     place.provision(dataset({"type": "stream"}, userdata={"year": 2007}))
     assert place.streams.userdata == [{"year": 2007}]
 
@@ -250,18 +275,18 @@ def test_a_plugin_is_told_the_userdata_of_its_dataset(place):
 # What was checked is what runs
 
 
-def checksum(*texts):
+def checksum(*texts: bytes) -> str:
     return "".join(hashlib.sha256(text).hexdigest() for text in texts)
 
 
-def test_an_algorithm_with_the_demanded_files_is_put_in_place(place):
+def test_an_algorithm_with_the_demanded_files_is_put_in_place(place: Place) -> None:
     demanded = checksum(b"print(2)\n", b"x = 1\n")
     algorithm = published(file("mean.py"), file("helper.py"), files_checksum=demanded)
     assert place.provision(dataset(file("numbers.csv")), algorithm=algorithm)
 
 
 @pytest.mark.parametrize("changed", ["mean.py", "helper.py"])
-def test_a_file_that_changed_since_it_was_checked_does_not_run(place, changed):
+def test_a_file_that_changed_since_it_was_checked_does_not_run(place: Place, changed: str) -> None:
     demanded = checksum(b"print(2)\n", b"x = 1\n")
     (place.catalogue / changed).write_bytes(b"print(open('/etc/passwd'))\n")
     algorithm = published(file("mean.py"), file("helper.py"), files_checksum=demanded)
@@ -272,7 +297,7 @@ def test_a_file_that_changed_since_it_was_checked_does_not_run(place, changed):
 # Streams and copies
 
 
-def test_a_stream_on_top_of_a_file_is_read_and_not_copied(place):
+def test_a_stream_on_top_of_a_file_is_read_and_not_copied(place: Place) -> None:
     """A GzipFile has the descriptor of the compressed file."""
     packed = place.catalogue / "numbers.gz"
     packed.write_bytes(gzip.compress(CSV))
@@ -281,8 +306,8 @@ def test_a_stream_on_top_of_a_file_is_read_and_not_copied(place):
     assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV
 
 
-def test_an_open_file_of_a_plugin_is_copied_from_its_start(place):
-    def peeked():
+def test_an_open_file_of_a_plugin_is_copied_from_its_start(place: Place) -> None:
+    def peeked() -> BinaryIO:
         stream = (place.catalogue / "numbers.csv").open("rb")
         stream.peek(1)
         return stream
@@ -292,8 +317,8 @@ def test_an_open_file_of_a_plugin_is_copied_from_its_start(place):
     assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV
 
 
-def test_a_stream_that_was_read_from_is_taken_from_there(place):
-    def begun():
+def test_a_stream_that_was_read_from_is_taken_from_there(place: Place) -> None:
+    def begun() -> BinaryIO:
         stream = (place.catalogue / "numbers.csv").open("rb")
         stream.read(2)
         return stream
@@ -303,15 +328,17 @@ def test_a_stream_that_was_read_from_is_taken_from_there(place):
     assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV[2:]
 
 
-def test_an_ordinary_file_is_copied_by_the_kernel(place, monkeypatch):
+def test_an_ordinary_file_is_copied_by_the_kernel(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(copies, "_by_hand", None)
     folders = place.provision(dataset(file("numbers.csv")))
     assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV
 
 
-def test_a_cancelled_fetch_ends_between_two_pieces(place):
+def test_a_cancelled_fetch_ends_between_two_pieces(place: Place) -> None:
     class Endless(io.RawIOBase):
-        def read(self, size=-1):
+        def read(self, size: int = -1) -> bytes:
             place.cancel.set()
             return b"x" * 10
 
@@ -320,15 +347,15 @@ def test_a_cancelled_fetch_ends_between_two_pieces(place):
         place.provision(dataset({"type": "stream"}))
 
 
-def test_nothing_more_is_opened_once_it_is_cancelled(place):
+def test_nothing_more_is_opened_once_it_is_cancelled(place: Place) -> None:
     place.cancel.set()
     with pytest.raises(Cancelled):
         place.provision(dataset({"type": "stream"}))
     assert place.streams.userdata == []
 
 
-def test_a_plugins_own_refusal_reaches_the_consumer(place):
-    def refused():
+def test_a_plugins_own_refusal_reaches_the_consumer(place: Place) -> None:
+    def refused() -> NoReturn:
         raise FileUnavailable("The archive is closed on Sundays.")
 
     place.streams.act = refused

@@ -1,8 +1,11 @@
 """The folders of runs, and what a hostile tree in them can do: nothing."""
 
+from __future__ import annotations
+
 import os
 import stat
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +16,11 @@ from compute_ref.refusals import ResultUnknown
 
 
 @pytest.fixture
-def workspaces(tmp_path):
+def workspaces(tmp_path: Path) -> Workspaces:
     return Workspaces(tmp_path)
 
 
-def job_with(path):
+def job_with(path: str) -> Job:
     result = Result("shown", 1, ResultType.OUTPUT, "", path)
     return Job(
         job_id="job1z",
@@ -32,17 +35,19 @@ def job_with(path):
     )
 
 
-def results_folder(workspaces):
+def results_folder(workspaces: Workspaces) -> Path:
     folder = workspaces.ready("job1z", 1).root / "results"
     folder.mkdir()
     return folder
 
 
-def mode(path):
+def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_folders_let_a_runs_user_pass_but_not_look_around(workspaces, tmp_path):
+def test_folders_let_a_runs_user_pass_but_not_look_around(
+    workspaces: Workspaces, tmp_path: Path
+) -> None:
     old = os.umask(0o077)
     try:
         folders = workspaces.ready("job1z", 1)
@@ -57,7 +62,7 @@ def test_folders_let_a_runs_user_pass_but_not_look_around(workspaces, tmp_path):
 @pytest.mark.parametrize(
     "job_id", ["", ".", "..", "../x", "a/b", "a\0b", "/etc", ".removed-1", "-x", "a" * 129, "a\n"]
 )
-def test_a_job_id_that_is_a_path_is_refused(workspaces, job_id):
+def test_a_job_id_that_is_a_path_is_refused(workspaces: Workspaces, job_id: str) -> None:
     for use in (
         workspaces.remove,
         lambda i: workspaces.run(i, 1),
@@ -67,20 +72,20 @@ def test_a_job_id_that_is_a_path_is_refused(workspaces, job_id):
             use(job_id)
 
 
-def test_fresh_folders_are_empty(workspaces):
+def test_fresh_folders_are_empty(workspaces: Workspaces) -> None:
     folders = workspaces.fresh("job1z", 1)
     (folders.inputs / "half").write_text("x")
     assert list(workspaces.fresh("job1z", 1).inputs.iterdir()) == []
 
 
-def test_removing_twice_is_fine(workspaces, tmp_path):
+def test_removing_twice_is_fine(workspaces: Workspaces, tmp_path: Path) -> None:
     workspaces.ready("job1z", 1)
     workspaces.remove("job1z")
     workspaces.remove("job1z")
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
-def test_removing_follows_no_link(workspaces, tmp_path):
+def test_removing_follows_no_link(workspaces: Workspaces, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "file").write_text("x")
@@ -93,7 +98,7 @@ def test_removing_follows_no_link(workspaces, tmp_path):
     assert not folders.root.exists()
 
 
-def test_removing_copes_with_folders_that_deny_everything(workspaces):
+def test_removing_copes_with_folders_that_deny_everything(workspaces: Workspaces) -> None:
     folders = workspaces.ready("job1z", 1)
     inner = folders.outputs / "a" / "b"
     inner.mkdir(parents=True)
@@ -104,12 +109,12 @@ def test_removing_copes_with_folders_that_deny_everything(workspaces):
     assert not folders.root.exists()
 
 
-def test_removing_copes_with_somebody_who_still_writes(workspaces):
+def test_removing_copes_with_somebody_who_still_writes(workspaces: Workspaces) -> None:
     folders = workspaces.ready("job1z", 1)
     handle = os.open(folders.outputs, os.O_RDONLY)
     ended = threading.Event()
 
-    def write():
+    def write() -> None:
         for number in range(2_000):
             try:
                 os.mkdir(f"{number}", dir_fd=handle)
@@ -124,7 +129,9 @@ def test_removing_copes_with_somebody_who_still_writes(workspaces):
     assert not folders.root.exists()
 
 
-def test_a_removal_cut_short_is_finished_at_the_next_start(workspaces, tmp_path):
+def test_a_removal_cut_short_is_finished_at_the_next_start(
+    workspaces: Workspaces, tmp_path: Path
+) -> None:
     left = tmp_path / "jobs" / ".removed-0123456789abcdef"
     (left / "1" / "inputs").mkdir(parents=True)
     workspaces.ready("job1z", 1)
@@ -132,14 +139,14 @@ def test_a_removal_cut_short_is_finished_at_the_next_start(workspaces, tmp_path)
     assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["job1z"]
 
 
-def test_only_older_runs_are_removed(workspaces):
+def test_only_older_runs_are_removed(workspaces: Workspaces) -> None:
     roots = [workspaces.ready("job1z", number).root for number in (1, 2, 10)]
     workspaces.remove_older("job1z", 2)
     assert [root.exists() for root in roots] == [False, True, True]
 
 
 @pytest.mark.parametrize("name", ["a", "sub/a", "bad\udcff", "100%", "%41"])
-def test_a_result_is_opened_by_its_index(workspaces, name):
+def test_a_result_is_opened_by_its_index(workspaces: Workspaces, name: str) -> None:
     path = results_folder(workspaces) / "outputs" / name
     path.parent.mkdir(parents=True)
     path.write_text("content")
@@ -148,12 +155,14 @@ def test_a_result_is_opened_by_its_index(workspaces, name):
 
 
 @pytest.mark.parametrize("index", [-1, 1, 10**30])
-def test_an_index_that_is_not_there_is_unknown(workspaces, index):
+def test_an_index_that_is_not_there_is_unknown(workspaces: Workspaces, index: int) -> None:
     with pytest.raises(ResultUnknown):
         workspaces.open_result(job_with("outputs/a"), index)
 
 
-def test_a_result_that_became_a_link_or_device_is_unknown(workspaces, tmp_path):
+def test_a_result_that_became_a_link_or_device_is_unknown(
+    workspaces: Workspaces, tmp_path: Path
+) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret")
     results = results_folder(workspaces)
@@ -165,7 +174,7 @@ def test_a_result_that_became_a_link_or_device_is_unknown(workspaces, tmp_path):
             workspaces.open_result(job_with(path), 0)
 
 
-def test_results_stay_when_the_rest_of_a_run_goes(workspaces):
+def test_results_stay_when_the_rest_of_a_run_goes(workspaces: Workspaces) -> None:
     kept = results_folder(workspaces) / "a"
     kept.write_text("x")
     workspaces.keep_results("job1z", 1)

@@ -1,9 +1,14 @@
 """Plug-ins are found, and those that are given come first."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
 import pluggy
 import pytest
 
-from compute_ref.plugins import hookimpl
+from compute_ref.plugins import Backend, BackendFactory, Site, hookimpl
 from compute_ref.plugins.registry import (
     BackendUnknown,
     GivenBackends,
@@ -13,53 +18,55 @@ from compute_ref.plugins.registry import (
 )
 from compute_ref.testing import InstantBackend
 
+MakeSite = Callable[[str], Site]
+
 
 class Offering:
-    def __init__(self, name, backend):
-        self.offered = {name: lambda site: backend}
+    def __init__(self, name: str, backend: Backend) -> None:
+        self.offered: Mapping[str, BackendFactory] = {name: lambda site: backend}
 
     @hookimpl
-    def backends(self):
+    def backends(self) -> Mapping[str, BackendFactory]:
         return self.offered
 
 
 @pytest.fixture
-def site(tmp_path):
+def site(tmp_path: Path) -> MakeSite:
     return site_of({"a": {"key": 1}}, tmp_path, tmp_path / "host", True)
 
 
-def test_installed_plugins_are_found_by_entry_point():
+def test_installed_plugins_are_found_by_entry_point() -> None:
     found = plugin_manager(())
     assert "local" in {name for name, _ in found.list_name_plugin()}
 
 
-def test_each_backend_is_made_once_however_often_it_is_named(site):
+def test_each_backend_is_made_once_however_often_it_is_named(site: MakeSite) -> None:
     backend = InstantBackend()
     manager = plugin_manager((Offering("a", backend),))
     assert make_backends(manager.hook, ["a", "a"], site) == {"a": backend}
 
 
-def test_a_given_backend_replaces_one_that_is_offered(site):
+def test_a_given_backend_replaces_one_that_is_offered(site: MakeSite) -> None:
     offered, given = InstantBackend(), InstantBackend()
     manager = plugin_manager((Offering("a", offered), GivenBackends({"a": given})))
     assert make_backends(manager.hook, ["a"], site) == {"a": given}
 
 
-def test_a_backend_is_told_its_own_options(site, tmp_path):
+def test_a_backend_is_told_its_own_options(site: MakeSite, tmp_path: Path) -> None:
     assert (site("a").options, site("b").options) == ({"key": 1}, {})
     assert (site("a").data_dir, site("a").host_data_dir) == (tmp_path, tmp_path / "host")
 
 
-def test_an_unknown_backend_says_what_there_is(site):
+def test_an_unknown_backend_says_what_there_is(site: MakeSite) -> None:
     manager = plugin_manager((Offering("here", InstantBackend()),))
     with pytest.raises(BackendUnknown, match=r"here.*compute-ref\[gone\]"):
         make_backends(manager.hook, ["gone"], site)
 
 
-def test_a_hook_that_does_not_exist_stops_the_start():
+def test_a_hook_that_does_not_exist_stops_the_start() -> None:
     class Misspelt:
         @hookimpl
-        def resolve_ddi(self, did):
+        def resolve_ddi(self, did: str) -> None:
             return None
 
     with pytest.raises(pluggy.PluginValidationError):

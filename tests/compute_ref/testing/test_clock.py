@@ -1,11 +1,13 @@
 """A clock for tests moves when it is told to and wakes those whose time has come."""
 
+from __future__ import annotations
+
 import threading
 
 from compute_ref.testing.clock import MovedClock
 
 
-def test_time_stands_still_until_it_is_moved():
+def test_time_stands_still_until_it_is_moved() -> None:
     clock = MovedClock(now=100)
     assert (clock.now(), clock.ticks()) == (100, 0)
     clock.advance(5)
@@ -13,11 +15,12 @@ def test_time_stands_still_until_it_is_moved():
     assert clock.moment().until(clock.moment()) == 0
 
 
-def test_a_waiter_wakes_at_its_moment_and_not_before():
+def test_a_waiter_wakes_at_its_moment_and_not_before() -> None:
     clock, condition = MovedClock(), threading.Condition()
-    waiting, woke = threading.Event(), []
+    waiting = threading.Event()
+    woke: list[bool] = []
 
-    def wait():
+    def wait() -> None:
         with condition:
             waiting.set()
             woke.append(clock.wait_for(condition, lambda: False, 10))
@@ -35,8 +38,9 @@ def test_a_waiter_wakes_at_its_moment_and_not_before():
     assert woke == [False]
 
 
-def test_a_waiter_sees_what_it_waits_for():
-    clock, condition, ready = MovedClock(), threading.Condition(), []
+def test_a_waiter_sees_what_it_waits_for() -> None:
+    clock, condition = MovedClock(), threading.Condition()
+    ready: list[int] = []
     with condition:
         assert not clock.wait_for(condition, lambda: bool(ready), 0)
         ready.append(1)

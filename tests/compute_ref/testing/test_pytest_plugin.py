@@ -1,5 +1,9 @@
 """The pytest plug-in, as another project has it."""
 
+from __future__ import annotations
+
+import pytest
+
 pytest_plugins = ["pytester"]
 
 SUITE = """
@@ -19,7 +23,7 @@ def test_live(compute_server):
 """
 
 
-def test_both_fixtures_are_there_without_any_import(pytester):
+def test_both_fixtures_are_there_without_any_import(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SUITE)
     outcome = pytester.runpytest_subprocess("-q")
     outcome.assert_outcomes(passed=2)
