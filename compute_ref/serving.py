@@ -115,9 +115,10 @@ def serve(app: Any, settings: Settings, listening: socket.socket | None = None) 
     listener = Listener(app, settings, listening)
     last_moment = threading.Timer(LAST_MOMENT, os._exit, (0,))
     last_moment.daemon = True
+    first = threading.Lock()  # a signal may come while another one is handled
 
     def end(number: int, frame: FrameType | None) -> None:
-        if not last_moment.is_alive():
+        if first.acquire(blocking=False):
             last_moment.start()
         listener.stop()
 

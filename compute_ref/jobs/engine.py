@@ -127,7 +127,7 @@ class Engine:
         with self._lock:
             self._closed = True
             turns = list(self._turns.values())
-        self._watchdog.close()
+        self._watchdog.close(PARTING)
         for lane in self._lanes.values():
             lane.close()
         for turn in turns:

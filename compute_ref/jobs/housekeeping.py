@@ -34,14 +34,17 @@ class Watchdog:
         self._expiry = expiry
         self._adopter = adopter
         self._mailbox = Mailbox(house.clock)
+        self._worker = threading.Thread(target=self._work, name="watchdog", daemon=True)
 
     def start(self) -> None:
         """Begin to look."""
-        threading.Thread(target=self._work, name="watchdog", daemon=True).start()
+        self._worker.start()
 
-    def close(self) -> None:
-        """Look no more."""
+    def close(self, seconds: float) -> None:
+        """Look no more; a look under way gets so many seconds of real time to end."""
         self._mailbox.leave()
+        if self._worker.is_alive():
+            self._worker.join(seconds)
 
     def _work(self) -> None:
         while True:

@@ -303,6 +303,14 @@ def test_a_signal_ends_the_server_well(start: Start, asked: Asked, number: signa
     assert time.monotonic() - since < 4  # an idle connection is nothing to wait for
 
 
+def test_signals_by_the_dozen_end_it_as_one_does(start: Start) -> None:
+    process, _ = start()
+    since = time.monotonic()
+    for _ in range(48):
+        process.send_signal(signal.SIGTERM)
+    assert ended(process, since) == "closed\n"
+
+
 def test_an_answer_under_way_is_finished(start: Start, asked: Asked) -> None:
     process, netloc = start()
     answer = asked(netloc, "/slow")
