@@ -25,7 +25,7 @@ from compute_ref.jobs.engine import Engine
 from compute_ref.jobs.provisioning import Provisioner
 from compute_ref.jobs.store import Store
 from compute_ref.jobs.workspace import Workspaces
-from compute_ref.plugins import Backend
+from compute_ref.plugins import Backend, Site
 from compute_ref.plugins.registry import GivenBackends, make_backends, plugin_manager, site_of
 from compute_ref.services import Services
 from compute_ref.settings import Environment, Settings
@@ -76,7 +76,7 @@ def create_app(
     StoreLocked, StoreDamaged, KeyFileUnsafe, BackendUnknown, BackendUnavailable, or ValueError
     from a plug-in's own options; then nothing is left open.
     """
-    settings = _absolute(settings or Settings((Environment("local", "local"),)))
+    settings = absolute(settings or Settings((Environment("local", "local"),)))
     offered = (GivenBackends(backends or {}), *plugins)
     with ExitStack() as failed:
         closing = failed.enter_context(ExitStack())
@@ -95,6 +95,22 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def absolute(settings: Settings) -> Settings:
+    """`settings` with the data folder's full path, also as the container host sees it."""
+    data_dir = settings.server.data_dir.absolute()
+    server = replace(
+        settings.server, data_dir=data_dir, host_data_dir=settings.server.host_data_dir or data_dir
+    )
+    return replace(settings, server=server)
+
+
+def sites(settings: Settings) -> Callable[[str], Site]:
+    """What a backend is told of the server, by the backend's name."""
+    server = settings.server
+    host_data_dir = server.host_data_dir or server.data_dir
+    return site_of(settings.backends, server.data_dir, host_data_dir, is_loopback(server.host))
 
 
 def own_url(settings: Settings) -> str:
@@ -153,25 +169,10 @@ def _services(
     )
 
 
-def _absolute(settings: Settings) -> Settings:
-    data_dir = settings.server.data_dir.absolute()
-    server = replace(
-        settings.server, data_dir=data_dir, host_data_dir=settings.server.host_data_dir or data_dir
-    )
-    return replace(settings, server=server)
-
-
 def _backends(
     settings: Settings, hooks: pluggy.HookRelay, closing: ExitStack
 ) -> dict[str, Backend]:
-    server = settings.server
-    site = site_of(
-        settings.backends,
-        server.data_dir,
-        server.host_data_dir or server.data_dir,
-        is_loopback(server.host),
-    )
-    made = make_backends(hooks, (one.backend for one in settings.environments), site)
+    made = make_backends(hooks, (one.backend for one in settings.environments), sites(settings))
     for name, backend in made.items():
         closing.callback(backend.close)
         logger.info("backend %s: %s", name, backend.check())

@@ -76,6 +76,12 @@ class Catalogue:
             self._look()
             return {did: ddo for did in self._names if (ddo := self._shelved(did)) is not None}
 
+    def problems(self) -> Mapping[str, str]:
+        """What is wrong with each document that is left out, by its file's name."""
+        with self._lock:
+            self._look()
+            return {name: one.problem for name, one in self._shelf.items() if one.problem}
+
     @hookimpl
     def resolve_did(self, did: str) -> Ddo | None:
         """The folder's document of that DID."""

@@ -9,6 +9,7 @@ import click
 
 COMMANDS: Final = {
     "serve": "compute_ref.cli.serve",
+    "check": "compute_ref.cli.check",
     "demo": "compute_ref.cli.demo",
     "init": "compute_ref.cli.init",
     "account": "compute_ref.cli.account",
