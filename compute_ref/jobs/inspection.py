@@ -88,7 +88,7 @@ class _Look:
             path=path,
             size=size,
             records=self._records,
-            documents=Counter(table for table, _ in self._current),
+            documents=dict(Counter(table for table, _ in self._current)),
             damages=tuple(self._damages),
             torn=Damage(torn.offset, size) if torn else None,
             header=_complaint(self._header, size),
