@@ -28,10 +28,9 @@ counts: Final = st.integers(0, 2**60)
 
 jobs: Final = st.builds(
     Job,
-    **{
-        name: texts
-        for name in ("job_id", "owner", "document_id", "agreement_id", "environment", "algo_did")
-    },
+    **dict.fromkeys(
+        ("job_id", "owner", "document_id", "agreement_id", "environment", "algo_did"), texts
+    ),
     input_dids=st.lists(texts, max_size=3).map(tuple),
     created=seconds,
     run=counts,
