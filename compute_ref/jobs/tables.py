@@ -135,22 +135,22 @@ class JournalStorage(Storage):
         self.journal = journal
         self._batch = threading.local()
 
-    def read(self) -> dict[str, Any] | None:
+    def read(self) -> dict[str, Any]:
         """Every table, lazily; within a batch, with the batch's changes on top."""
         overlays: dict[str, Overlay] = getattr(self._batch, "overlays", None) or {}
         lazy = {name: LazyTable(self.journal, name) for name in self.journal.tables}
         return {**lazy, **overlays}
 
     def write(self, data: dict[str, Any]) -> None:
-        """Replace all by `data`: what TinyDB calls to drop tables."""
-        changes: list[Change] = []
-        for name in list(self.journal.tables):
-            overlay = Overlay(LazyTable(self.journal, name))
-            for key in set(overlay) - set(data.get(name, ())):
-                del overlay[key]
-            changes += overlay.changes(name)
-        if changes:
-            self.journal.apply(changes)
+        """Drop the tables that `data` leaves out of what `read` gave: all that TinyDB asks for.
+
+        Raises ValueError for documents of any other kind.
+        """
+        if not all(isinstance(table, LazyTable | Overlay) for table in data.values()):
+            raise ValueError("change documents through their tables, which journal it")
+        with self.batch():
+            for name in [known for known in self.read() if known not in data]:
+                self.change(name, Overlay.clear)
 
     def change(self, table: str, updater: Callable[[Any], None]) -> None:
         """Let `updater` work on a table and append what it changed, at once or with the batch."""
@@ -185,7 +185,12 @@ class JournalTable(Table):
     """A TinyDB table whose keys are our own ids (text)."""
 
     document_id_class = str  # type: ignore[assignment]
-    default_query_cache_capacity = 0
+
+    def __init__(
+        self, storage: Storage, name: str, cache_size: int = 0, persist_empty: bool = False
+    ) -> None:
+        # Never a cache of queries: it would hold documents, and not see them change.
+        super().__init__(storage, name, cache_size=0, persist_empty=persist_empty)
 
     def read(self, key: str) -> Document | None:
         """The document of a key, or None."""

@@ -1,0 +1,106 @@
+"""A journal's changes, one after the other, and what a crash between any two calls may leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any, Final, NamedTuple
+
+from compute_ref.jobs.compaction import JOURNAL
+from compute_ref.jobs.entries import Entry
+from compute_ref.jobs.journal import Journal
+from compute_ref.jobs.records import Change
+from tests.compute_ref.jobs.fallible import Call, FallibleDisk, Pick, least, most
+
+Contents = dict[tuple[str, str], dict[str, Any]]
+
+LOOKING: Final = {"read", "load", "open", "close"}  # changes nothing that a crash could leave
+
+
+def ignore(table: str, key: str, entry: Entry | None) -> None:
+    """No index is kept."""
+
+
+def opened(disk: FallibleDisk, *, sync: bool = True) -> Journal:
+    """The journal of a disk, as the folder opens it, without a checkpoint."""
+    journal = Journal(disk.open(JOURNAL), summaries={}, watch=ignore, sync=sync)
+    disk.sync()
+    return journal
+
+
+def contents(journal: Journal) -> Contents:
+    """Every document, read from the file."""
+    return {
+        (table, key): journal.document(table, key) or {}
+        for table, entries in journal.tables.items()
+        for key in entries
+    }
+
+
+def picks(seed: int, count: int) -> Iterator[Pick]:
+    """What may come true: the least, the most, and something in between, `count` times."""
+    yield least
+    yield most
+    for number in range(count):
+        yield Random(f"{seed} {number}").randrange
+
+
+class Cut(NamedTuple):
+    """The disk before a call, and which state had been promised by then."""
+
+    call: Call
+    disk: FallibleDisk
+    promised: int
+
+
+class History:
+    """What a journal went through. `states` are its contents after each change, from none on."""
+
+    def __init__(self, disk: FallibleDisk) -> None:
+        self.disk = disk
+        self.journal = opened(disk)
+        self.states: list[Contents] = [{}]
+        self.promised = 0  #: number of the last state that was acknowledged as durable
+        self.cuts: list[Cut] = []
+
+    def change(self, *changes: Change, wait: bool = False) -> None:
+        """Apply a record; `wait` for its being durable."""
+        with self.journal.lock:
+            ticket = self.journal.apply(changes)
+            number = len(self.states)
+            self.states.append(changed(self.states[-1], changes))
+        if wait:
+            self.journal.wait_durable(ticket)
+            self.promised = max(self.promised, number)
+
+    def remember(self, call: Call) -> None:
+        """Keep the disk as it is; to be called before each call."""
+        if call.what not in LOOKING:
+            self.cuts.append(Cut(call, self.disk.as_seen(), self.promised))
+
+    def check_all_cuts(self, count: int) -> None:
+        """After a power cut at each call kept, whatever it left, nothing promised is missing.
+
+        What is there is the state after one of the changes, never between two.
+        """
+        self.remember(Call("the end", JOURNAL))
+        assert len(self.cuts) > 1
+        for seed, cut in enumerate(self.cuts):
+            for pick in picks(seed, count):
+                self.check(cut, cut.disk.after_power_cut(pick))
+
+    def check(self, cut: Cut, disk: FallibleDisk) -> None:
+        journal = opened(disk)
+        found = contents(journal)
+        assert found in self.states[cut.promised :], (cut.call, cut.promised, found)
+        journal.close()
+
+
+def changed(state: Contents, changes: tuple[Change, ...]) -> Contents:
+    """`state` after one record, the slow way."""
+    after = dict(state)
+    for table, key, document in changes:
+        after.pop((table, key), None)
+        if document is not None:
+            after[table, key] = document
+    return after
