@@ -24,8 +24,8 @@ class NonceBook(Protocol):
     def last_nonce(self, address: str) -> str | None:
         """The last nonce accepted from `address`, or None."""
 
-    def message_used(self, job_id: str, digest: str) -> bool:
-        """Whether the message of this digest paid for a call on the job that could be read anew."""
+    def message_used(self, digest: str) -> bool:
+        """Whether the message of this digest paid for a call on a job and could be read anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Callers:
         value = parse_nonce(sender.nonce)
         digest = _proven(sender, job_id, further, sender.nonce)
         self._fresh(sender.address, value)
-        if job_id and self._book.message_used(job_id, digest):
+        if job_id and self._book.message_used(digest):
             raise NonceUsed
         return Caller(sender.address, NonceClaim(sender.address, sender.nonce), digest)
 

@@ -43,7 +43,6 @@ def to_document(job: Job) -> dict[str, Any]:
         "attempts": job.attempts,
         "runningSince": _moment(job.running_since),
         "deleting": job.deleting,
-        "usedDigests": list(job.used_digests),
     }
 
 
@@ -77,7 +76,6 @@ def from_document(document: Mapping[str, Any]) -> Job:
         attempts=document["attempts"],
         running_since=None if since is None else Moment(*since),
         deleting=document["deleting"],
-        used_digests=tuple(document["usedDigests"]),
     )
 
 

@@ -125,17 +125,27 @@ class JobIndex:
         self._owners = Group()
         self._documents = Group()
         self._orders = Group()
+        self._messages: dict[str, list[str]] = {}
 
     def watch(self, table: str, key: str, entry: Entry | None) -> None:
         """Take note of one changed entry of the journal."""
-        if table != "jobs":
-            return
+        if table == "jobs":
+            self._watch_job(key, entry)
+        elif table == "messages" and entry:
+            self._messages.setdefault(entry.fields[0], []).append(key)
+
+    def messages_of(self, job_id: str) -> Collection[str]:
+        """Digests of the messages that are kept for a job."""
+        return self._messages.get(job_id, ())
+
+    def _watch_job(self, key: str, entry: Entry | None) -> None:
         old = self.jobs.get(key)
         new = cast(Known, entry.fields) if entry else None
         if new:
             self.jobs[key] = new
         else:
             self.jobs.pop(key, None)
+            self._messages.pop(key, None)
         if new and new.unfinished:
             self.unfinished[key] = None
         else:

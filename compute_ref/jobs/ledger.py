@@ -1,7 +1,7 @@
-"""What is accepted once: nonces and orders; and which tokens are revoked.
+"""What is accepted once: nonces, orders, messages; and which tokens are revoked.
 
 Each method is called inside a batch of the store, so that what is spent here and what it pays
-for become one record. These entries outlive every job.
+for become one record. All but the messages outlive every job.
 """
 
 from __future__ import annotations
@@ -32,12 +32,29 @@ class Revocation(NamedTuple):
         return cls(*fields)
 
 
+class Message(NamedTuple):
+    """What is in memory of a message that is never accepted again: the job it was about."""
+
+    job_id: str
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Message:
+        """From a message's document."""
+        return cls(document["job"])
+
+    @classmethod
+    def again(cls, fields: Iterable[Any]) -> Message:
+        """From its own fields."""
+        return cls(*fields)
+
+
 class Ledger:
-    """The tables ``nonces``, ``orders`` and ``tokens``."""
+    """The tables ``nonces``, ``orders``, ``messages`` and ``tokens``."""
 
     def __init__(self, db: JournalDB) -> None:
         self._nonces = db.journal_table("nonces")
         self._orders = db.journal_table("orders")
+        self._messages = db.journal_table("messages")
         self._tokens = db.journal_table("tokens")
 
     def last_nonce(self, address: str) -> str | None:
@@ -53,6 +70,18 @@ class Ledger:
         if last is not None and claim.value <= Decimal(last):
             raise NonceUsed
         self._nonces.put(claim.address, {"nonce": claim.nonce})
+
+    def used(self, digest: str) -> bool:
+        """Whether the message of this digest is never to be accepted again."""
+        return self._messages.read(digest) is not None
+
+    def use(self, digest: str, job_id: str) -> None:
+        """Never accept the message of this digest again, as long as there is the job."""
+        self._messages.put(digest, {"job": job_id})
+
+    def forget(self, digests: Iterable[str]) -> None:
+        """The job is gone, and with it what the messages could be used for."""
+        self._messages.drop(list(digests))
 
     def refuses(self, order: Order, now: float) -> bool:
         """Whether the order is bound to something else, or has outlived its service's timeout."""

@@ -138,8 +138,7 @@ class Job:
 
     `launched` is the back-end's name of this run once that is durable; `attempts` counts how
     often provisioning of this run began; `running_since` is when status 40 was reached;
-    `deleting` marks an accepted delete that is not finished yet; `used_digests` are the hex
-    digests of accepted result messages that could be read in two ways (index of 10 or more).
+    `deleting` marks an accepted delete that is not finished yet.
     """
 
     job_id: str
@@ -165,7 +164,6 @@ class Job:
     attempts: int = 0
     running_since: Moment | None = None
     deleting: bool = False
-    used_digests: tuple[str, ...] = ()
 
     @property
     def final(self) -> bool:

@@ -24,13 +24,17 @@ from compute_ref.jobs.files import Disk, MemoryFile
 from compute_ref.jobs.folder import StoreFolder
 from compute_ref.jobs.index import JobFilter, JobIndex, Known
 from compute_ref.jobs.journal import Journal
-from compute_ref.jobs.ledger import Ledger, Revocation
+from compute_ref.jobs.ledger import Ledger, Message, Revocation
 from compute_ref.jobs.model import Job, StopRequest
 from compute_ref.jobs.tables import JournalDB, JournalStorage
 from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused
 from compute_ref.settings import Queue
 
-SUMMARIES: Final[Mapping[str, Summary]] = {"jobs": Known, "tokens": Revocation}
+SUMMARIES: Final[Mapping[str, Summary]] = {
+    "jobs": Known,
+    "messages": Message,
+    "tokens": Revocation,
+}
 
 
 class Store:
@@ -180,6 +184,7 @@ class Store:
     def remove(self, job_id: str) -> None:
         """Forget the job and its plan, durable; what was spent on it stays spent."""
         with self._durable():
+            self._ledger.forget(self._index.messages_of(job_id))
             self._jobs.drop([job_id])
             self._plans.drop([job_id])
 
@@ -189,29 +194,27 @@ class Store:
         """The last nonce accepted from `address`, as it was sent, or None."""
         return self._ledger.last_nonce(address)
 
-    def message_used(self, job_id: str, digest: str) -> bool:
-        """Whether the job keeps this digest of an accepted message."""
-        try:
-            return digest in self.get(job_id, deleting=True).used_digests
-        except JobUnknown:
-            return False
+    def message_used(self, digest: str) -> bool:
+        """Whether the message of this digest was accepted and is never to be again."""
+        return self._ledger.used(digest)
 
     def consume(
         self, claim: NonceClaim | None, job_id: str, digest: str, *, keep: bool = False
     ) -> None:
         """Spend a nonce, durable, or raise NonceUsed.
 
-        `digest` is the message's; one that was kept with the job is never accepted again,
-        however its index and nonce are told apart. `keep` keeps this one.
+        `digest` is the message's; one that is kept, as long as the job is there, is never accepted
+        again, however its index and nonce are told apart. `keep` keeps this one.
         """
         if claim is None:
             return
         with self._durable():
             self._ledger.spend(claim)
-            if digest in self.get(job_id).used_digests:
+            self.get(job_id)  # a job that was deleted meanwhile is unknown
+            if self._ledger.used(digest):
                 raise NonceUsed
             if keep:
-                self._changed(job_id, lambda job: remember(job, digest))
+                self._ledger.use(digest, job_id)
 
     def order_refused(self, order: Order) -> bool:
         """Whether the order cannot be bound now; binds nothing."""
@@ -282,11 +285,6 @@ class Store:
 def main_order(plan: Plan) -> str:
     """The order of the main dataset, which the wire calls agreementId."""
     return plan.orders[0].transaction
-
-
-def remember(job: Job, digest: str) -> Job:
-    """`job` with the digest of an accepted message."""
-    return replace(job, used_digests=(*job.used_digests, digest))
 
 
 def run_began(job: Job) -> float:

@@ -172,8 +172,8 @@ class UsedMessages:
     def last_nonce(self, address: str) -> str | None:
         return "3"
 
-    def message_used(self, job_id: str, digest: str) -> bool:
-        return (job_id, digest) == (JOB, self.digest)
+    def message_used(self, digest: str) -> bool:
+        return digest == self.digest
 
 
 def test_a_message_that_paid_once_is_refused_however_it_is_split(

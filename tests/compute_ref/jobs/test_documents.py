@@ -52,7 +52,6 @@ jobs: Final = st.builds(
     attempts=counts,
     running_since=st.none() | st.builds(Moment, seconds, texts, seconds),
     deleting=st.booleans(),
-    used_digests=st.lists(texts, max_size=3).map(tuple),
 )
 
 

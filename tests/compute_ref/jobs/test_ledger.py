@@ -147,3 +147,11 @@ def test_a_revocation_is_forgotten_when_its_token_has_expired(books: Books) -> N
     records = books.storage.journal.ticket
     books.ledger.forget_tokens(2_000.25)
     assert books.storage.journal.ticket == records, "nothing to forget is nothing to write"
+
+
+def test_a_message_is_used_until_its_job_is_gone(ledger: Ledger) -> None:
+    ledger.use("d1", "job a")
+    ledger.use("d2", "job a")
+    assert (ledger.used("d1"), ledger.used("d2"), ledger.used("d3")) == (True, True, False)
+    ledger.forget(["d1"])
+    assert (ledger.used("d1"), ledger.used("d2")) == (False, True)

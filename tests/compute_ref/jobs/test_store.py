@@ -13,43 +13,14 @@ from pathlib import Path
 import pytest
 from tinydb import where
 
-from compute_ref.assets.plan import Algorithm, Order, Plan
 from compute_ref.clock import Clock
-from compute_ref.identity.nonces import NonceClaim
 from compute_ref.jobs.folder import StoreLocked
 from compute_ref.jobs.index import JobFilter
-from compute_ref.jobs.model import Job, Passage, Status
+from compute_ref.jobs.model import Status
 from compute_ref.jobs.records import StoreDamaged
 from compute_ref.jobs.store import Store
 from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused
-from compute_ref.settings import Queue
-
-OWNER = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
-ROOMY = Queue(max_queued=10**6, max_queued_per_owner=10**6)
-
-
-def job(name: str, owner: str = OWNER, order: str = "0x1") -> Job:
-    return Job(
-        job_id=name,
-        owner=owner,
-        document_id="did:op:" + "1" * 64,
-        agreement_id=order,
-        environment="local",
-        algo_did="raw",
-        input_dids=("did:op:" + "1" * 64,),
-        created=1.0,
-        history=(Passage(1, Status.WARMING_UP, 1.0),),
-    )
-
-
-def plan(order: str = "0x1", service: str = "compute") -> Plan:
-    algorithm = Algorithm("raw", "", None, (), "true", "sh", "", "", "")
-    bound = Order(order, "did", service, OWNER, 0, "dataset.serviceId", "order_invalid")
-    return Plan("local", (), algorithm, (bound,), False, None, {})
-
-
-def claim(nonce: str) -> NonceClaim:
-    return NonceClaim(OWNER, nonce)
+from tests.compute_ref.jobs.builders import OWNER, ROOMY, claim, job, plan
 
 
 def opened(folder: Path) -> Store:
@@ -132,6 +103,38 @@ def test_a_deleted_job_stays_deleted_and_its_nonce_stays_spent(tmp_path: Path) -
     store.close()
 
 
+def test_a_message_that_paid_is_known_in_every_run_until_its_job_is_gone(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan(), claim("1"), ROOMY)
+    store.consume(claim("2"), "a", "kept", keep=True)
+    store.consume(claim("3"), "a", "let go")
+    store.change("a", lambda one: one.ended(Status.COMPLETED, 2.0, ()))
+    store.restart("a", OWNER, plan(), claim("4"), ROOMY)
+    store.compact()
+    store.close()
+    store = opened(tmp_path)
+    assert (store.message_used("kept"), store.message_used("let go")) == (True, False)
+    with pytest.raises(NonceUsed):
+        store.consume(claim("5"), "a", "kept")
+    assert store.last_nonce(OWNER) == "4"
+    store.remove("a")
+    assert not store.message_used("kept")
+    store.close()
+
+
+def test_downloads_make_no_record_longer(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan(), claim("1"), ROOMY)
+    sizes = []
+    for number in range(2, 40):
+        before = (tmp_path / "store.journal").stat().st_size
+        store.consume(claim(f"{number:02}".lstrip("0")), "a", f"{number:064}", keep=True)
+        store.change("a", lambda one: replace(one, attempts=one.attempts + 1))
+        sizes.append((tmp_path / "store.journal").stat().st_size - before)
+    store.close()
+    assert max(sizes) - min(sizes) < 20  # digits of numbers, no more
+
+
 def test_tinydbs_queries_work_on_the_store(tmp_path: Path) -> None:
     store = opened(tmp_path)
     for name in ("a", "b"):
@@ -186,9 +189,9 @@ def test_a_file_cut_anywhere_in_its_last_record_loses_only_that_record(
     store.accept(job("a"), plan("0x1"), claim("1"), ROOMY)
     whole = (tmp_path / "store.journal").stat().st_size
     store.accept(job("b", order="0x2"), plan("0x2"), claim("2"), ROOMY)
+    data = (tmp_path / "store.journal").read_bytes()
     store.close()
     (tmp_path / "store.index").unlink(missing_ok=True)
-    data = (tmp_path / "store.journal").read_bytes()
     for size in range(whole + 1, len(data), 37):
         caplog.clear()
         (tmp_path / "store.journal").write_bytes(data[:size])
