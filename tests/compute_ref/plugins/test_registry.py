@@ -7,6 +7,7 @@ from compute_ref.plugins import hookimpl
 from compute_ref.plugins.registry import (
     BackendUnknown,
     GivenBackends,
+    OptionRefused,
     make_backends,
     plugin_manager,
     site_of,
@@ -52,8 +53,22 @@ def test_a_backend_is_told_its_own_options(site, tmp_path):
 
 def test_an_unknown_backend_says_what_there_is(site):
     manager = plugin_manager((Offering("here", InstantBackend()),))
-    with pytest.raises(BackendUnknown, match=r"here.*compute-ref\[gone\]"):
-        make_backends(manager.hook, ["gone"], site)
+    said = r'environments\[1\].backend: .*"gone".*here.*compute-ref\[gone\]'
+    with pytest.raises(BackendUnknown, match=said):
+        make_backends(manager.hook, ["here", "gone"], site)
+
+
+def test_an_option_that_a_backend_refuses_is_told_by_its_whole_key(site):
+    class Picky(Offering):
+        def __init__(self):
+            self.offered = {"a": self.refuse}
+
+        def refuse(self, site):
+            raise ValueError("key: must be 2")
+
+    manager = plugin_manager((Picky(),))
+    with pytest.raises(OptionRefused, match=r"^backends\.a\.key: must be 2$"):
+        make_backends(manager.hook, ["a"], site)
 
 
 def test_a_hook_that_does_not_exist_stops_the_start():
