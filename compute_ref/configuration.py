@@ -57,7 +57,16 @@ def load(
     variables: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """The settings, or ConfigurationError.
+    """The settings that the sources of :func:`gather` make, or ConfigurationError."""
+    return gather(file, variables, flags).settings()
+
+
+def gather(
+    file: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Given:
+    """What all sources say, or ConfigurationError.
 
     `flags` are by dotted key, None for not given; `variables` are those of the process unless
     they are given. With none of the three there is one environment, "local", on that backend.
@@ -70,7 +79,7 @@ def load(
     for key, value in (flags or {}).items():
         if value is not None:
             given.take(Source(FLAGS.get(key, key), Path.cwd()), _nested(key, value))
-    return given.settings()
+    return given
 
 
 def environment_variable(key: str) -> str:
@@ -106,7 +115,11 @@ class Given:
             if name == "environments":
                 self.environments = _environments(source, content)
             elif name in OPEN:
-                _merge(self.values[name], _open_tables(source, name, content))
+                opened = _open_tables(source, name, content)
+                _merge(self.values[name], opened)
+                self.sources |= {
+                    f"{name}.{owner}.{key}": source for owner in opened for key in opened[owner]
+                }
             else:
                 found = _section(source, name, SECTIONS[name], content)
                 self.sources |= {f"{name}.{key}": source for key in found}
@@ -122,8 +135,12 @@ class Given:
         made |= {name: self.values[name] for name in OPEN}
         settings = Settings(self.environments, **made)
         for key, mend in complaints(settings):
-            raise self._source(key).error(key, mend)
+            raise self.error(key, mend)
         return settings
+
+    def error(self, key: str, mend: str) -> ConfigurationError:
+        """The error of a key, wherever its value comes from."""
+        return self._source(key).error(key, mend)
 
     def _source(self, key: str) -> Source:
         table = key.partition(".")[0].partition("[")[0]

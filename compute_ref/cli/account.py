@@ -28,7 +28,8 @@ def new(output: Path | None, as_json: bool) -> None:
         try:
             write_key(output, made)
         except OSError as failed:
-            raise click.ClickException(f"{output} cannot be written: {failed.strerror}") from failed
+            text = f"{output} cannot be written: {failed.strerror}; name another file"
+            raise click.ClickException(text) from failed
         shown["keyFile"] = str(output)
     if as_json:
         click.echo(json.dumps(shown))

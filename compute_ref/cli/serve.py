@@ -8,19 +8,22 @@ import resource
 import sys
 from dataclasses import replace
 from pathlib import Path
+from socket import socket
 from typing import Final
 
 import click
 
-from compute_ref.app import create_app
-from compute_ref.configuration import ConfigurationError, load
+from compute_ref.app import ComputeRef, create_app
+from compute_ref.configuration import ConfigurationError, Given, gather
 from compute_ref.identity.keys import KeyFileUnsafe
+from compute_ref.jobs.compaction import JOURNAL
 from compute_ref.jobs.folder import StoreLocked
 from compute_ref.jobs.records import StoreDamaged
 from compute_ref.plugins import BackendUnavailable
-from compute_ref.plugins.registry import BackendUnknown
+from compute_ref.plugins.registry import BackendUnknown, OptionRefused
 from compute_ref.serving import CannotListen, listen
 from compute_ref.serving import serve as serve_app
+from compute_ref.settings import Settings
 
 CANNOT_START: Final = (
     ConfigurationError,
@@ -59,16 +62,32 @@ def serve(
         "catalogue.path": catalogue,
     }
     try:
-        settings = load(config, flags=flags)
-        listening = listen(settings.server)
-        server = replace(settings.server, port=listening.getsockname()[1])
-        settings = replace(settings, server=server)
-        app = create_app(settings)
+        app, settings, listening = begin(gather(config, flags=flags))
     except CANNOT_START as refused:
         raise click.ClickException(one_line(refused)) from refused
     code = serve_app(app, settings, listening)
     sys.stdout.flush()
     os._exit(code)  # a call that hangs in a plug-in's thread must not keep the process
+
+
+def begin(given: Given) -> tuple[ComputeRef, Settings, socket]:
+    """The application, its settings, and where it listens; or one of CANNOT_START."""
+    settings = given.settings()
+    listening = listen(settings.server)
+    server = replace(settings.server, port=listening.getsockname()[1])
+    settings = replace(settings, server=server)
+    try:
+        return create_app(settings), settings, listening
+    except (BackendUnknown, OptionRefused) as refused:
+        key, _, mend = str(refused).partition(": ")
+        raise given.error(key, mend) from refused
+    except StoreDamaged as damaged:
+        raise ConfigurationError(f"{server.data_dir / JOURNAL}: {damaged}") from damaged
+    except OSError as failed:
+        if not Path(str(failed.filename)).is_relative_to(server.data_dir.absolute()):
+            raise
+        mend = f"{one_line(failed)}; name a folder that this user may write to"
+        raise given.error("server.data_dir", mend) from failed
 
 
 def one_line(refused: Exception) -> str:

@@ -27,6 +27,7 @@ LOGS: Final = "logs"
 URL: Final = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]+")
 SERVER_PATH: Final = re.compile(r"(?<![\w.:/])/(?!data\b)[\w.+@-]+(?:/[^\s'\":,;)]*)+")
 LONGEST: Final = 1_000
+NOTICES: Final = 1_024  #: bytes in which a backend says, below a full log, that and why it is cut
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,8 @@ def publish_logs(
 ) -> tuple[Result, ...]:
     """Put the logs of the run in `root` into `draft`; the algorithm's always, others if any.
 
-    At most `limit` bytes of what the algorithm wrote are taken; the server's lines follow them.
+    At most `limit` bytes of what the algorithm wrote are taken, and what its backend said below;
+    the server's lines follow them.
     """
     folder = draft / LOGS
     folder.mkdir(mode=0o700)
@@ -98,6 +100,6 @@ def _take_algorithm_log(root: Path, target: int, limit: int) -> None:
         source = plain_file("algorithm.log", logs)
         try:
             if os.fstat(source).st_nlink == 1:
-                copy(source, target, limit)
+                copy(source, target, limit + NOTICES)
         finally:
             os.close(source)

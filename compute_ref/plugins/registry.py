@@ -15,7 +15,11 @@ GROUP = "compute_ref"
 
 
 class BackendUnknown(Exception):
-    """An environment names a backend that no plug-in offers."""
+    """An environment names a backend that no plug-in offers; the text begins with the key."""
+
+
+class OptionRefused(ValueError):
+    """A backend cannot use its own table; the text begins with the key."""
 
 
 class GivenBackends:
@@ -44,19 +48,30 @@ def plugin_manager(plugins: Iterable[object]) -> pluggy.PluginManager:
 def make_backends(
     hooks: pluggy.HookRelay, wanted: Iterable[str], site: Callable[[str], Site]
 ) -> dict[str, Backend]:
-    """One backend for each name wanted; BackendUnknown with what to install otherwise."""
+    """One backend for each name that environments want, in their order.
+
+    Raises BackendUnknown with what to install, or OptionRefused.
+    """
     answers = reversed(hooks.backends())  # the plug-in that was asked first has the last word
     offered = {name: make for some in answers for name, make in some.items()}
     made: dict[str, Backend] = {}
-    for name in dict.fromkeys(wanted):
+    for place, name in enumerate(wanted):
         if name not in offered:
             known = ", ".join(sorted(offered)) or "none"
             raise BackendUnknown(
-                f'no installed plug-in offers the backend "{name}" (offered: {known});'
-                f' install it, for example with: pip install "compute-ref[{name}]"'
+                f'environments[{place}].backend: no installed plug-in offers "{name}" (offered:'
+                f' {known}); install it, for example with: pip install "compute-ref[{name}]"'
             )
-        made[name] = offered[name](site(name))
+        if name not in made:
+            made[name] = _made(name, offered[name], site(name))
     return made
+
+
+def _made(name: str, make: hookspecs.BackendFactory, site: Site) -> Backend:
+    try:
+        return make(site)
+    except ValueError as refused:
+        raise OptionRefused(f"backends.{name}.{refused}") from refused
 
 
 def _always(backend: Backend) -> hookspecs.BackendFactory:

@@ -1,7 +1,8 @@
-"""``compute-ref serve`` with one plug-in more, for tests that kill it at a chosen moment.
+"""``compute-ref serve`` with one plug-in more, for tests that want it at a chosen moment.
 
 ``server.py CONFIGURATION [kill-at STATUS]``: the process gets a SIGKILL the moment a job has
-reached STATUS.
+reached STATUS. ``server.py CONFIGURATION [hold FOLDER]``: jobs stay at 50 or 60 while FOLDER has
+a pipe of that name to which nobody has written.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from compute_ref.serving import serve
 class KillAt:
     """Ends this process, with no chance to tidy up, when a job reaches `status`."""
 
-    def __init__(self, status: int) -> None:
-        self.status = status
+    def __init__(self, status: str) -> None:
+        self.status = int(status)
 
     @hookimpl
     def job_changed(self, job: Job) -> None:
@@ -30,9 +31,32 @@ class KillAt:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Hold:
+    """A filter and a publisher that take as long as their pipe in `folder` wants."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    @hookimpl
+    def filter_results(self, job: Job, folder: Path) -> None:
+        self.wait("50")
+
+    @hookimpl
+    def publish_results(self, job: Job, folder: Path) -> None:
+        self.wait("60")
+
+    def wait(self, status: str) -> None:
+        pipe = self.folder / status
+        if pipe.exists():
+            pipe.read_text()
+
+
+PLUGINS = {"kill-at": KillAt, "hold": Hold}
+
+
 def main(configuration: str, *plugin: str) -> int:
     settings = load(Path(configuration))
-    plugins = [KillAt(int(plugin[1]))] if plugin else []
+    plugins = [PLUGINS[plugin[0]](plugin[1])] if plugin else []
     return serve(create_app(settings, plugins=plugins), settings)
 
 

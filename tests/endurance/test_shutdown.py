@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.endurance.live import Consumer, Live, prepare
-from tests.endurance.test_kill import ONCE, assert_ran_once, final_jobs
+from tests.endurance.live import Consumer, Live, final_jobs, prepare
+from tests.endurance.test_kill import ONCE, assert_ran_once
 
 
 def test_an_algorithm_goes_on_while_the_server_is_restarted(tmp_path: Path) -> None:
@@ -15,9 +15,6 @@ def test_an_algorithm_goes_on_while_the_server_is_restarted(tmp_path: Path) -> N
     started = consumer.start(first.netloc, ONCE.format(seconds=1), "0x1")
     assert started.status == 200, started.body
     assert first.end() == 0
-    second = Live(configuration)
-    try:
+    with Live(configuration) as second:
         (job,) = final_jobs(consumer, second, 1)
         assert_ran_once(consumer, second, job)
-    finally:
-        assert second.end() == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compute_ref.jobs.messages import Messages, plain, publish_logs
+from compute_ref.jobs.messages import NOTICES, Messages, plain, publish_logs
 from compute_ref.jobs.model import ResultType
 from compute_ref.testing.clock import MovedClock
 
@@ -70,10 +70,17 @@ def test_a_log_that_became_a_pipe_holds_nobody_up(run: Path) -> None:
     assert published(run, Messages(run / "messages", MovedClock()))["algorithm.log"] == b""
 
 
-def test_a_log_is_cut_at_its_limit_and_the_servers_line_follows(run: Path) -> None:
-    (run / "logs" / "algorithm.log").write_bytes(b"x" * 100)
+def test_a_log_that_no_backend_bounded_is_cut_and_the_servers_line_follows(run: Path) -> None:
+    (run / "logs" / "algorithm.log").write_bytes(b"x" * 10_000)
     messages = Messages(run / "messages", MovedClock())
     messages.add(ResultType.ALGORITHM_LOG, "Cut.")
     text = published(run, messages, limit=10)["algorithm.log"]
-    assert text.startswith(b"x" * 10 + b"2023")
+    assert text.startswith(b"x" * (10 + NOTICES) + b"2023")
     assert text.endswith(b"Cut.\n")
+
+
+def test_what_a_backend_says_below_a_full_log_is_published(run: Path) -> None:
+    log = b"x" * 10 + b"\n[The rest was cut off.]\n[The algorithm reached the time limit.]\n"
+    (run / "logs" / "algorithm.log").write_bytes(log)
+    messages = Messages(run / "messages", MovedClock())
+    assert published(run, messages, limit=10)["algorithm.log"] == log

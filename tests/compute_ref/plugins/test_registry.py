@@ -12,6 +12,7 @@ from compute_ref.plugins import Backend, BackendFactory, Site, hookimpl
 from compute_ref.plugins.registry import (
     BackendUnknown,
     GivenBackends,
+    OptionRefused,
     make_backends,
     plugin_manager,
     site_of,
@@ -59,8 +60,20 @@ def test_a_backend_is_told_its_own_options(site: MakeSite, tmp_path: Path) -> No
 
 def test_an_unknown_backend_says_what_there_is(site: MakeSite) -> None:
     manager = plugin_manager((Offering("here", InstantBackend()),))
-    with pytest.raises(BackendUnknown, match=r"here.*compute-ref\[gone\]"):
-        make_backends(manager.hook, ["gone"], site)
+    said = r'environments\[1\].backend: .*"gone".*here.*compute-ref\[gone\]'
+    with pytest.raises(BackendUnknown, match=said):
+        make_backends(manager.hook, ["here", "gone"], site)
+
+
+def test_an_option_that_a_backend_refuses_is_told_by_its_whole_key(site: MakeSite) -> None:
+    def refuse(site: Site) -> Backend:
+        raise ValueError("key: must be 2")
+
+    picky = Offering("a", InstantBackend())
+    picky.offered = {"a": refuse}
+    manager = plugin_manager((picky,))
+    with pytest.raises(OptionRefused, match=r"^backends\.a\.key: must be 2$"):
+        make_backends(manager.hook, ["a"], site)
 
 
 def test_a_hook_that_does_not_exist_stops_the_start() -> None:
