@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from compute_ref import checking
 from compute_ref.checking import Finding, findings
 from compute_ref.clock import Clock
 from compute_ref.identity.keys import Account, write_key
 from compute_ref.jobs.store import Store
+from compute_ref.plugins import hookimpl
+from compute_ref.plugins.registry import plugin_manager
 from compute_ref.settings import Catalogue, Environment, Queue, Server, Settings
 from compute_ref.testing.kit import sample_ddo
 
@@ -122,3 +125,17 @@ def test_a_backend_that_cannot_work_is_told(
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     backend = found(with_backend(settings, "local", sandbox="require"))["backend local"]
     assert (backend.well, "Install bubblewrap" in backend.said) == (False, True)
+
+
+def test_what_a_plug_in_refuses_of_its_options_is_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Picky:
+        @hookimpl
+        def configure(self, options: Mapping[str, Mapping[str, Any]]) -> None:
+            raise ValueError("picky.key: must be 2")
+
+    monkeypatch.setattr(checking, "plugin_manager", lambda given: plugin_manager((*given, Picky())))
+    seen = found(settings)
+    assert (seen["plug-ins"].well, seen["plug-ins"].said) == (False, "picky.key: must be 2")
+    assert seen["backend local"].well
