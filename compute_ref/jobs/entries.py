@@ -38,4 +38,19 @@ class Summary(Protocol):
         """The same, from the fields as JSON gives them back."""
 
 
+class Kept:
+    """Keeps the fields of those names."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def of(self, document: Mapping[str, Any]) -> Fields:
+        """The fields, in the order of the names."""
+        return tuple(document[name] for name in self._names)
+
+    def again(self, fields: Iterable[Any]) -> Fields:
+        """The same."""
+        return tuple(fields)
+
+
 Watcher = Callable[[str, str, Entry | None], None]

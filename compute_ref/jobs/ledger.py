@@ -6,46 +6,13 @@ for become one record. All but the messages outlive every job.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, NamedTuple
 
 from compute_ref.assets.plan import Order
 from compute_ref.identity.nonces import NonceClaim
 from compute_ref.jobs.tables import JournalDB
 from compute_ref.refusals import NonceUsed, Refused
-
-
-class Revocation(NamedTuple):
-    """What is in memory of a revoked token: Unix seconds when it would expire anyway."""
-
-    expires: float
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Revocation:
-        """From a revocation's document."""
-        return cls(document["expires"])
-
-    @classmethod
-    def again(cls, fields: Iterable[Any]) -> Revocation:
-        """From its own fields."""
-        return cls(*fields)
-
-
-class Message(NamedTuple):
-    """What is in memory of a message that is never accepted again: the job it was about."""
-
-    job_id: str
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Message:
-        """From a message's document."""
-        return cls(document["job"])
-
-    @classmethod
-    def again(cls, fields: Iterable[Any]) -> Message:
-        """From its own fields."""
-        return cls(*fields)
 
 
 class Ledger:

@@ -19,12 +19,12 @@ from compute_ref.assets.plan import Order, Plan
 from compute_ref.clock import Clock
 from compute_ref.identity.nonces import NonceClaim
 from compute_ref.jobs.documents import from_document, to_document
-from compute_ref.jobs.entries import Summary
+from compute_ref.jobs.entries import Kept, Summary
 from compute_ref.jobs.files import Disk, MemoryFile
 from compute_ref.jobs.folder import StoreFolder
 from compute_ref.jobs.index import JobFilter, JobIndex, Known
 from compute_ref.jobs.journal import Journal
-from compute_ref.jobs.ledger import Ledger, Message, Revocation
+from compute_ref.jobs.ledger import Ledger
 from compute_ref.jobs.model import Job, StopRequest
 from compute_ref.jobs.tables import JournalDB, JournalStorage
 from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused
@@ -32,8 +32,8 @@ from compute_ref.settings import Queue
 
 SUMMARIES: Final[Mapping[str, Summary]] = {
     "jobs": Known,
-    "messages": Message,
-    "tokens": Revocation,
+    "messages": Kept("job"),
+    "tokens": Kept("expires"),
 }
 
 

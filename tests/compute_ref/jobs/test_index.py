@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from compute_ref.jobs.documents import to_document
 from compute_ref.jobs.entries import Entry
 from compute_ref.jobs.index import Group, JobFilter, JobIndex, Known, order_name
-from compute_ref.jobs.ledger import Message
 from compute_ref.jobs.model import Job, Status
 from tests.compute_ref.jobs.builders import job
 
@@ -179,7 +178,7 @@ def test_messages_are_found_by_their_job_until_it_goes() -> None:
     index = JobIndex()
     put(index, job("a"))
     for digest in ("d1", "d2"):
-        index.watch("messages", digest, Entry.at(0, 1, Message("a")))
+        index.watch("messages", digest, Entry.at(0, 1, ("a",)))
     assert list(index.messages_of("a")) == ["d1", "d2"]
     for digest in ("d1", "d2"):
         index.watch("messages", digest, None)
