@@ -22,7 +22,7 @@ from compute_ref.plugins.registry import BackendUnknown, make_backends, plugin_m
 from compute_ref.settings import GIB, Settings
 
 #: what a backend may raise while it is made and asked; anything else is a fault of the backend
-UNUSABLE: Final = (BackendUnavailable, ValueError, ImportError, OSError)
+UNUSABLE: Final = (BackendUnknown, BackendUnavailable, ValueError, ImportError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +109,6 @@ def _backend(name: str, settings: Settings, hooks: pluggy.HookRelay) -> Iterator
     about = f"backend {name}"
     try:
         backend = make_backends(hooks, [name], sites(settings))[name]
-    except BackendUnknown as unknown:
-        yield Finding(about, False, str(unknown).partition(": ")[2])
-        return
     except UNUSABLE as unusable:
         yield Finding(about, False, str(unusable))
         return

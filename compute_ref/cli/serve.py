@@ -78,7 +78,10 @@ def begin(given: Given) -> tuple[ComputeRef, Settings, socket]:
     settings = replace(settings, server=server)
     try:
         return create_app(settings), settings, listening
-    except (BackendUnknown, OptionRefused) as refused:
+    except BackendUnknown as unknown:
+        place = [one.backend for one in settings.environments].index(unknown.name)
+        raise given.error(f"environments[{place}].backend", str(unknown)) from unknown
+    except OptionRefused as refused:
         key, _, mend = str(refused).partition(": ")
         raise given.error(key, mend) from refused
     except StoreDamaged as damaged:

@@ -15,7 +15,15 @@ GROUP = "compute_ref"
 
 
 class BackendUnknown(Exception):
-    """An environment names a backend that no plug-in offers; the text begins with the key."""
+    """An environment names a backend that no plug-in offers; the text says what to install."""
+
+    def __init__(self, name: str, offered: Iterable[str]) -> None:
+        known = ", ".join(sorted(offered)) or "none"
+        super().__init__(
+            f'no installed plug-in offers the backend "{name}" (offered: {known});'
+            f' install it, for example with: pip install "compute-ref[{name}]"'
+        )
+        self.name = name
 
 
 class OptionRefused(ValueError):
@@ -48,22 +56,14 @@ def plugin_manager(plugins: Iterable[object]) -> pluggy.PluginManager:
 def make_backends(
     hooks: pluggy.HookRelay, wanted: Iterable[str], site: Callable[[str], Site]
 ) -> dict[str, Backend]:
-    """One backend for each name that environments want, in their order.
-
-    Raises BackendUnknown with what to install, or OptionRefused.
-    """
+    """One backend for each name wanted; raises BackendUnknown or OptionRefused."""
     answers = reversed(hooks.backends())  # the plug-in that was asked first has the last word
     offered = {name: make for some in answers for name, make in some.items()}
     made: dict[str, Backend] = {}
-    for place, name in enumerate(wanted):
+    for name in dict.fromkeys(wanted):
         if name not in offered:
-            known = ", ".join(sorted(offered)) or "none"
-            raise BackendUnknown(
-                f'environments[{place}].backend: no installed plug-in offers "{name}" (offered:'
-                f' {known}); install it, for example with: pip install "compute-ref[{name}]"'
-            )
-        if name not in made:
-            made[name] = _made(name, offered[name], site(name))
+            raise BackendUnknown(name, offered)
+        made[name] = _made(name, offered[name], site(name))
     return made
 
 

@@ -126,8 +126,9 @@ def wrong_path(place: Place) -> tuple[str, ...]:
 
 
 def unknown_backend(place: Place) -> tuple[str, ...]:
-    place.configure('[[environments]]\nid = "a"\nbackend = "gone"')
-    return str(place.file), "environments[0].backend: ", '"gone"', "compute-ref[gone]"
+    environment = '[[environments]]\nid = "{0}"\nbackend = "{0}"\n'
+    place.configure(environment.format("local") + environment.format("gone"))
+    return str(place.file), "environments[1].backend: ", '"gone"', "compute-ref[gone]"
 
 
 def wrong_option(place: Place) -> tuple[str, ...]:

@@ -60,9 +60,9 @@ def test_a_backend_is_told_its_own_options(site: MakeSite, tmp_path: Path) -> No
 
 def test_an_unknown_backend_says_what_there_is(site: MakeSite) -> None:
     manager = plugin_manager((Offering("here", InstantBackend()),))
-    said = r'environments\[1\].backend: .*"gone".*here.*compute-ref\[gone\]'
-    with pytest.raises(BackendUnknown, match=said):
+    with pytest.raises(BackendUnknown, match=r"here.*compute-ref\[gone\]") as refused:
         make_backends(manager.hook, ["here", "gone"], site)
+    assert refused.value.name == "gone"
 
 
 def test_an_option_that_a_backend_refuses_is_told_by_its_whole_key(site: MakeSite) -> None:
