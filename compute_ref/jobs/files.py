@@ -23,6 +23,12 @@ class JournalFile(Protocol):
     def truncate(self, size: int) -> None:
         """Cut the file to `size` bytes."""
 
+    def renew(self, start: int) -> None:
+        """Write what stands from `start` on once more, as it is.
+
+        Where a sync has failed, the system may take for written what is not: a later one skips it.
+        """
+
     def sync(self) -> None:
         """Return once everything appended is on the disk."""
 
@@ -34,6 +40,7 @@ class DiskFile:
     """A real file, made with mode 0600 if it is not there."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def size(self) -> int:
@@ -51,6 +58,14 @@ class DiskFile:
     def truncate(self, size: int) -> None:
         """Cut the file to `size` bytes."""
         os.ftruncate(self._descriptor, size)
+
+    def renew(self, start: int) -> None:
+        """Write the end of the file once more; by its name, as our descriptor only appends."""
+        with self._path.open("r+b") as file:
+            file.seek(start)
+            end = file.read()
+            file.seek(start)
+            file.write(end)
 
     def sync(self) -> None:
         """Wait for the disk."""
@@ -83,6 +98,9 @@ class MemoryFile:
     def truncate(self, size: int) -> None:
         """Cut the file to `size` bytes."""
         del self._data[size:]
+
+    def renew(self, start: int) -> None:
+        """Nothing to do."""
 
     def sync(self) -> None:
         """Nothing to wait for."""

@@ -120,7 +120,7 @@ class Journal:
             entry = self.tables.get(table, {}).get(key)
             if entry is None:
                 return None
-            line = self._file.read(*entry.span)
+            line = self._read(entry)
         return _pick(line, table, key, entry.span[0])
 
     def lines(self, start: int, end: int) -> Iterator[Line]:
@@ -191,6 +191,13 @@ class Journal:
             self._cut_back()
             raise StoreUnavailable from failed
 
+    def _read(self, entry: Entry) -> bytes:
+        try:
+            return self._file.read(*entry.span)
+        except OSError as failed:
+            logger.error("The store could not be read: %s", failed.strerror)
+            raise StoreUnavailable from failed
+
     def _cut_back(self) -> None:
         try:
             self._file.truncate(self.end)
@@ -230,16 +237,19 @@ class Journal:
         def share(text: str) -> str:
             return texts.setdefault(text, text)
 
+        durable = 0  # as the former server knew it
         if checkpoint and checkpoint.fits(self.generation, self._file.size()):
             self._take_over(checkpoint, share)
+            durable = self.end
         for line in self.lines(self.end, self._file.size()):
             for change in line.changes:
                 table, key, _ = change
                 fields = self._fields(change, share)
                 self._enter(table, share(key), line.offset, line.length, fields)
-            self.end = line.end
+            self.end, durable = line.end, line.durable
         self._cut_tail()
         if self._sync:  # from now on others act upon what a killed server left unsynced
+            self._file.renew(durable)
             self.ticket += 1
             self.sync()
         self._begun = self.ticket
