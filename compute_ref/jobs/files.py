@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -130,16 +132,13 @@ class Disk:
         """Replace a file, whole or not at all, durable when this returns."""
         draft = name + ".new"
         self.remove(draft)
-        file = self.open(draft)
         try:
-            for piece in pieces:
-                written = 0
-                while written < len(piece):
-                    written += file.append(piece[written:])
-            file.sync()
-        finally:
-            file.close()
-        self.replace(draft, name)
+            self._write(draft, pieces)
+            self.replace(draft, name)
+        except BaseException:
+            with suppress(OSError):  # what it took of a full disk
+                self.remove(draft)
+            raise
         self.sync()
 
     def replace(self, old: str, new: str) -> None:
@@ -153,6 +152,29 @@ class Disk:
     def sync(self) -> None:
         """Make names made, renamed or removed durable."""
         sync_folder(self._folder)
+
+    def _write(self, name: str, pieces: Iterable[bytes]) -> None:
+        file = self.open(name)
+        try:
+            for piece in pieces:
+                append_all(file, piece)
+            file.sync()
+        finally:
+            file.close()
+
+
+def append_all(file: JournalFile, data: bytes) -> None:
+    """Append all of `data`, however little is taken at once.
+
+    Raises OSError, also for a file that takes nothing; some of it may be there then.
+    """
+    written = 0
+    while written < len(data):
+        written += file.append(data[written:]) or _full()
+
+
+def _full() -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def sync_folder(folder: Path) -> None:

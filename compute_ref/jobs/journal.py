@@ -7,9 +7,7 @@ size and loses nothing to a crash: see :mod:`compute_ref.jobs.records` for the f
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +16,7 @@ from typing import Any, Protocol
 
 from compute_ref.jobs.commits import Commits, Position
 from compute_ref.jobs.entries import Entry, Fields, Summary, Watcher
-from compute_ref.jobs.files import JournalFile
+from compute_ref.jobs.files import JournalFile, append_all
 from compute_ref.jobs.records import (
     FORMAT,
     LONGEST_HEADER,
@@ -183,9 +181,7 @@ class Journal:
 
     def _append(self, line: bytes) -> None:
         try:
-            written = 0
-            while written < len(line):
-                written += self._file.append(line[written:]) or _full()
+            append_all(self._file, line)
         except OSError as failed:
             logger.error("The store could not be written: %s", failed.strerror)
             self._cut_back()
@@ -308,7 +304,3 @@ def _pick(line: bytes, table: str, key: str, offset: int) -> dict[str, Any]:
 
 def _shared(field: Any, share: Share) -> Any:
     return share(field) if isinstance(field, str) else field
-
-
-def _full() -> int:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
