@@ -149,11 +149,13 @@ class Journal:
     def install(self, other: Journal) -> JournalFile:
         """Go on with the file and entries of `other`, which holds the same; held, and locked.
 
+        The whole file is on the disk, though its name need not be.
         Returns the file that was in use, for closing: to give its blocks back takes a while.
         """
         former = self._file
         self._file, self.tables, self.end = other._file, other.tables, other.end
         self.generation = other.generation
+        self._commits.durable = self.end  # of this file, before anything is added to it
         return former
 
     def uses(self, file: JournalFile) -> bool:
