@@ -69,7 +69,7 @@ class StoreFolder:
             self._begin(self._save_checkpoint, journal)
 
     def compact(self, journal: Journal) -> None:
-        """Compact now; raises OSError or StoreUnavailable."""
+        """Compact now; raises OSError, StoreUnavailable or StoreDamaged."""
         with self._tidying:
             self._compact(journal)
 

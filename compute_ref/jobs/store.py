@@ -84,7 +84,7 @@ class Store:
         """Write a new file of what is current, while the old one goes on taking changes.
 
         Nobody need call this: it happens in the background when the file has become twice as
-        long as what is in it. Raises OSError or StoreUnavailable.
+        long as what is in it. Raises OSError, StoreUnavailable or StoreDamaged.
         """
         if self._folder is not None:
             self._folder.compact(self._journal)
