@@ -56,7 +56,7 @@ class StoreFolder:
         except BaseException:
             file.close()
             raise
-        fits = known is not None and known.fits(journal.generation, journal.end)
+        fits = known and known.fits(journal.generation, journal.end, journal.seal)
         self._checkpointed = known.end if known and fits else 0
         self._compact_at = 2 * max(_live_bytes(journal), WORTH_COMPACTING)
         return journal

@@ -12,7 +12,8 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+from zlib import crc32
 
 from compute_ref.jobs.commits import Commits, Position
 from compute_ref.jobs.entries import Entry, Fields, Summary, Watcher
@@ -40,14 +41,16 @@ class Checkpoint(Protocol):
     def end(self) -> int:
         """Bytes of the file that it speaks of."""
 
-    def fits(self, generation: str, size: int) -> bool:
-        """Whether it belongs to a file of that generation and size."""
+    def fits(self, generation: str, size: int, seal: Callable[[int], int]) -> bool:
+        """Whether it belongs to a file of that generation, size and seal; see `Journal.seal`."""
 
     def entries(self) -> Iterator[tuple[str, str, int, Sequence[Any]]]:
         """Table, key, place and fields of every document at `end`, in their order."""
 
 
 Share = Callable[[str], str]
+
+SEALED: Final = 2**16  # bytes
 
 
 class Journal:
@@ -128,6 +131,14 @@ class Journal:
     def document_at(self, entry: Entry, table: str, key: str) -> dict[str, Any]:
         """The document that was current when `entry` was."""
         return _pick(self._file.read(*entry.span), table, key, entry.span[0])
+
+    def seal(self, end: int) -> int:
+        """A checksum of the last bytes before `end`.
+
+        By these a file is told from its own copy, restored and gone on with in another way.
+        """
+        start = max(0, end - SEALED)
+        return crc32(b"".join(chunks_of(self._file.read, start, end)))
 
     def copy(self, table: str, key: str, entry: Entry, document: dict[str, Any]) -> None:
         """Append a document of another journal, keeping what is in memory of it."""
@@ -236,7 +247,7 @@ class Journal:
             return texts.setdefault(text, text)
 
         durable = 0  # as the former server knew it
-        if checkpoint and checkpoint.fits(self.generation, self._file.size()):
+        if checkpoint and checkpoint.fits(self.generation, self._file.size(), self.seal):
             self._take_over(checkpoint, share)
             durable = self.end
         for line in self.lines(self.end, self._file.size()):
