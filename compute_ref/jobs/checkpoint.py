@@ -7,7 +7,7 @@ some hundred in a line, then the number of those lines. A checkpoint that is not
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -21,7 +21,7 @@ from compute_ref.jobs.records import decode, encode, sound
 logger = logging.getLogger("compute_ref.store")
 
 CHECKPOINT: Final = "store.index"
-FORMAT: Final = {"format": "compute-ref index", "version": 2}
+FORMAT: Final = {"format": "compute-ref index", "version": 3}
 ENTRIES_IN_A_LINE: Final = 500  # few enough that other threads get their turn in between
 
 Row = tuple[str, str, int, Sequence[Any]]
@@ -29,15 +29,19 @@ Row = tuple[str, str, int, Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class IndexCheckpoint:
-    """The entries of one journal, by its `generation`, at `end` bytes; `data` is the whole file."""
+    """The entries of one journal at `end` bytes; `data` is the whole file.
+
+    Which journal it is, `generation` and `seal` tell.
+    """
 
     end: int
     generation: str
+    seal: int
     data: bytes
 
-    def fits(self, generation: str, size: int) -> bool:
-        """Whether it belongs to a file of that generation and size."""
-        return self.generation == generation and self.end <= size
+    def fits(self, generation: str, size: int, seal: Callable[[int], int]) -> bool:
+        """Whether it belongs to a file of that generation, size and seal."""
+        return self.generation == generation and self.end <= size and self.seal == seal(self.end)
 
     def entries(self) -> Iterator[Row]:
         """Table, key, place and fields of every document; parsed on the way, as they are many."""
@@ -56,7 +60,7 @@ def save(disk: Disk, journal: Journal) -> int:
         end, generation, ticket = journal.end, journal.generation, journal.ticket
         tables = {name: dict(entries) for name, entries in journal.tables.items()}
     journal.wait_durable(ticket)  # it must not speak of what a power cut could still take
-    head = {**FORMAT, "generation": generation, "end": end}
+    head = {**FORMAT, "generation": generation, "end": end, "seal": journal.seal(end)}
     rows = _rows(tables)
     groups = iter(lambda: list(islice(rows, ENTRIES_IN_A_LINE)), [])
     disk.write(CHECKPOINT, _lines(head, groups))
@@ -71,7 +75,7 @@ def load(disk: Disk) -> IndexCheckpoint | None:
     if (head := _whole(data)) is None:
         logger.warning("The store's checkpoint is damaged and left out; the start takes longer.")
         return None
-    return IndexCheckpoint(head["end"], head["generation"], data)
+    return IndexCheckpoint(head["end"], head["generation"], head["seal"], data)
 
 
 def _whole(data: bytes) -> dict[str, Any] | None:

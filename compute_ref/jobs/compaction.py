@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from compute_ref.jobs.files import Disk, JournalFile
 from compute_ref.jobs.journal import Journal
+from compute_ref.jobs.records import StoreDamaged
 
 JOURNAL: Final = "store.journal"
 DRAFT: Final = "store.journal.new"
@@ -22,14 +24,17 @@ def compact(journal: Journal, disk: Disk, ending: Callable[[], bool]) -> None:
 
     Changes go on meanwhile. A crash at any moment leaves the old file or the new one, each whole;
     an error before the new one is in place leaves the old one in use. Raises OSError,
-    StoreUnavailable or Interrupted.
+    StoreUnavailable, StoreDamaged or Interrupted.
     """
+    journal.check()  # a closed one's folder may be another server's by now
     disk.remove(DRAFT)
     file = disk.open(DRAFT)
     try:
         _compact(journal, file, disk, ending)
     except BaseException:
         if not journal.uses(file):
+            with suppress(OSError):  # what it took of a full disk
+                disk.remove(DRAFT)
             file.close()
         raise
 
@@ -73,4 +78,7 @@ def _copy_tail(journal: Journal, new: Journal, start: int) -> int:
     end = journal.end
     for line in journal.lines(start, end):
         new.apply(line.changes)
+        start = line.end
+    if start < end:  # a start would take it for a torn tail
+        raise StoreDamaged(start, "cannot be compacted")
     return end

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +25,12 @@ class JournalFile(Protocol):
     def truncate(self, size: int) -> None:
         """Cut the file to `size` bytes."""
 
+    def renew(self, start: int) -> None:
+        """Write what stands from `start` on once more, as it is.
+
+        Where a sync has failed, the system may take for written what is not: a later one skips it.
+        """
+
     def sync(self) -> None:
         """Return once everything appended is on the disk."""
 
@@ -34,6 +42,7 @@ class DiskFile:
     """A real file, made with mode 0600 if it is not there."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def size(self) -> int:
@@ -51,6 +60,14 @@ class DiskFile:
     def truncate(self, size: int) -> None:
         """Cut the file to `size` bytes."""
         os.ftruncate(self._descriptor, size)
+
+    def renew(self, start: int) -> None:
+        """Write the end of the file once more; by its name, as our descriptor only appends."""
+        with self._path.open("r+b") as file:
+            file.seek(start)
+            end = file.read()
+            file.seek(start)
+            file.write(end)
 
     def sync(self) -> None:
         """Wait for the disk."""
@@ -84,6 +101,9 @@ class MemoryFile:
         """Cut the file to `size` bytes."""
         del self._data[size:]
 
+    def renew(self, start: int) -> None:
+        """Nothing to do."""
+
     def sync(self) -> None:
         """Nothing to wait for."""
 
@@ -112,16 +132,13 @@ class Disk:
         """Replace a file, whole or not at all, durable when this returns."""
         draft = name + ".new"
         self.remove(draft)
-        file = self.open(draft)
         try:
-            for piece in pieces:
-                written = 0
-                while written < len(piece):
-                    written += file.append(piece[written:])
-            file.sync()
-        finally:
-            file.close()
-        self.replace(draft, name)
+            self._write(draft, pieces)
+            self.replace(draft, name)
+        except BaseException:
+            with suppress(OSError):  # what it took of a full disk
+                self.remove(draft)
+            raise
         self.sync()
 
     def replace(self, old: str, new: str) -> None:
@@ -135,6 +152,29 @@ class Disk:
     def sync(self) -> None:
         """Make names made, renamed or removed durable."""
         sync_folder(self._folder)
+
+    def _write(self, name: str, pieces: Iterable[bytes]) -> None:
+        file = self.open(name)
+        try:
+            for piece in pieces:
+                append_all(file, piece)
+            file.sync()
+        finally:
+            file.close()
+
+
+def append_all(file: JournalFile, data: bytes) -> None:
+    """Append all of `data`, however little is taken at once.
+
+    Raises OSError, also for a file that takes nothing; some of it may be there then.
+    """
+    written = 0
+    while written < len(data):
+        written += file.append(data[written:]) or _full()
+
+
+def _full() -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def sync_folder(folder: Path) -> None:

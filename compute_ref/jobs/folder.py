@@ -13,7 +13,7 @@ from typing import Final
 from compute_ref.jobs import checkpoint
 from compute_ref.jobs.compaction import DRAFT, JOURNAL, Interrupted, compact
 from compute_ref.jobs.entries import Summary, Watcher
-from compute_ref.jobs.files import Disk
+from compute_ref.jobs.files import Disk, sync_folder
 from compute_ref.jobs.journal import Journal
 from compute_ref.jobs.records import StoreDamaged
 from compute_ref.refusals import StoreUnavailable
@@ -37,7 +37,7 @@ class StoreFolder:
     """A data folder held by this process; made with mode 0711 if it is not there."""
 
     def __init__(self, path: Path, disk: Disk | None = None) -> None:
-        path.mkdir(mode=0o711, parents=True, exist_ok=True)
+        _make(path)
         self._disk = disk or Disk(path)
         self._lock = _take(path / LOCK)
         self._tidying = threading.Lock()
@@ -56,7 +56,7 @@ class StoreFolder:
         except BaseException:
             file.close()
             raise
-        fits = known is not None and known.fits(journal.generation, journal.end)
+        fits = known and known.fits(journal.generation, journal.end, journal.seal)
         self._checkpointed = known.end if known and fits else 0
         self._compact_at = 2 * max(_live_bytes(journal), WORTH_COMPACTING)
         return journal
@@ -69,7 +69,7 @@ class StoreFolder:
             self._begin(self._save_checkpoint, journal)
 
     def compact(self, journal: Journal) -> None:
-        """Compact now; raises OSError or StoreUnavailable."""
+        """Compact now; raises OSError, StoreUnavailable or StoreDamaged."""
         with self._tidying:
             self._compact(journal)
 
@@ -77,10 +77,12 @@ class StoreFolder:
         """Save a checkpoint and let go of the folder."""
         self._ending.set()
         with self._tidying:
-            if journal.end - self._checkpointed > WORTH_A_LAST_ONE:
-                self._try(self._save_checkpoint, journal)
-            journal.close()
-            self.release()
+            try:
+                if journal.end - self._checkpointed > WORTH_A_LAST_ONE:
+                    self._try(self._save_checkpoint, journal)
+                journal.close()
+            finally:
+                self.release()
 
     def release(self) -> None:
         """Let another process have the folder; twice is fine."""
@@ -98,7 +100,11 @@ class StoreFolder:
             finally:
                 self._tidying.release()
 
-        threading.Thread(target=run, name="store-tidying", daemon=True).start()
+        try:
+            threading.Thread(target=run, name="store-tidying", daemon=True).start()
+        except RuntimeError as failed:  # the system gives no more threads
+            self._tidying.release()
+            self._put_off(journal, failed)
 
     def _try(self, task: Task, journal: Journal) -> None:
         try:
@@ -106,10 +112,13 @@ class StoreFolder:
         except Interrupted:
             logger.info("The store's compaction was given up, as the server ends.")
         except (OSError, StoreUnavailable, StoreDamaged) as failed:
-            logger.warning("The store could not be tidied now: %s", failed)
-            # Not again at the very next change.
-            self._compact_at = max(self._compact_at, journal.end + WORTH_COMPACTING)
-            self._checkpointed = journal.end
+            self._put_off(journal, failed)
+
+    def _put_off(self, journal: Journal, failed: Exception) -> None:
+        """Not again at the very next change."""
+        logger.warning("The store could not be tidied now: %s", failed)
+        self._compact_at = max(self._compact_at, journal.end + WORTH_COMPACTING)
+        self._checkpointed = journal.end
 
     def _compact(self, journal: Journal) -> None:
         compact(journal, self._disk, self._ending.is_set)
@@ -131,6 +140,14 @@ def holder(folder: Path) -> int | None:
         if fields[1] == "FLOCK" and int(fields[5].rpartition(":")[2]) == inode:
             return int(fields[4])
     return None
+
+
+def _make(path: Path) -> None:
+    """The folder and those above it, their names durable."""
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(mode=0o711, parents=True, exist_ok=True)
+    for folder in new:
+        sync_folder(folder.parent)
 
 
 def _take(path: Path) -> int:

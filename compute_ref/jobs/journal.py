@@ -7,18 +7,17 @@ size and loses nothing to a crash: see :mod:`compute_ref.jobs.records` for the f
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+from zlib import crc32
 
 from compute_ref.jobs.commits import Commits, Position
 from compute_ref.jobs.entries import Entry, Fields, Summary, Watcher
-from compute_ref.jobs.files import JournalFile
+from compute_ref.jobs.files import JournalFile, append_all
 from compute_ref.jobs.records import (
     FORMAT,
     LONGEST_HEADER,
@@ -42,14 +41,16 @@ class Checkpoint(Protocol):
     def end(self) -> int:
         """Bytes of the file that it speaks of."""
 
-    def fits(self, generation: str, size: int) -> bool:
-        """Whether it belongs to a file of that generation and size."""
+    def fits(self, generation: str, size: int, seal: Callable[[int], int]) -> bool:
+        """Whether it belongs to a file of that generation, size and seal; see `Journal.seal`."""
 
     def entries(self) -> Iterator[tuple[str, str, int, Sequence[Any]]]:
         """Table, key, place and fields of every document at `end`, in their order."""
 
 
 Share = Callable[[str], str]
+
+SEALED: Final = 2**16  # bytes
 
 
 class Journal:
@@ -120,7 +121,7 @@ class Journal:
             entry = self.tables.get(table, {}).get(key)
             if entry is None:
                 return None
-            line = self._file.read(*entry.span)
+            line = self._read(entry)
         return _pick(line, table, key, entry.span[0])
 
     def lines(self, start: int, end: int) -> Iterator[Line]:
@@ -130,6 +131,14 @@ class Journal:
     def document_at(self, entry: Entry, table: str, key: str) -> dict[str, Any]:
         """The document that was current when `entry` was."""
         return _pick(self._file.read(*entry.span), table, key, entry.span[0])
+
+    def seal(self, end: int) -> int:
+        """A checksum of the last bytes before `end`.
+
+        By these a file is told from its own copy, restored and gone on with in another way.
+        """
+        start = max(0, end - SEALED)
+        return crc32(b"".join(chunks_of(self._file.read, start, end)))
 
     def copy(self, table: str, key: str, entry: Entry, document: dict[str, Any]) -> None:
         """Append a document of another journal, keeping what is in memory of it."""
@@ -151,11 +160,13 @@ class Journal:
     def install(self, other: Journal) -> JournalFile:
         """Go on with the file and entries of `other`, which holds the same; held, and locked.
 
+        The whole file is on the disk, though its name need not be.
         Returns the file that was in use, for closing: to give its blocks back takes a while.
         """
         former = self._file
         self._file, self.tables, self.end = other._file, other.tables, other.end
         self.generation = other.generation
+        self._commits.durable = self.end  # of this file, before anything is added to it
         return former
 
     def uses(self, file: JournalFile) -> bool:
@@ -183,12 +194,17 @@ class Journal:
 
     def _append(self, line: bytes) -> None:
         try:
-            written = 0
-            while written < len(line):
-                written += self._file.append(line[written:]) or _full()
+            append_all(self._file, line)
         except OSError as failed:
             logger.error("The store could not be written: %s", failed.strerror)
             self._cut_back()
+            raise StoreUnavailable from failed
+
+    def _read(self, entry: Entry) -> bytes:
+        try:
+            return self._file.read(*entry.span)
+        except OSError as failed:
+            logger.error("The store could not be read: %s", failed.strerror)
             raise StoreUnavailable from failed
 
     def _cut_back(self) -> None:
@@ -230,16 +246,19 @@ class Journal:
         def share(text: str) -> str:
             return texts.setdefault(text, text)
 
-        if checkpoint and checkpoint.fits(self.generation, self._file.size()):
+        durable = 0  # as the former server knew it
+        if checkpoint and checkpoint.fits(self.generation, self._file.size(), self.seal):
             self._take_over(checkpoint, share)
+            durable = self.end
         for line in self.lines(self.end, self._file.size()):
             for change in line.changes:
                 table, key, _ = change
                 fields = self._fields(change, share)
                 self._enter(table, share(key), line.offset, line.length, fields)
-            self.end = line.end
+            self.end, durable = line.end, line.durable
         self._cut_tail()
         if self._sync:  # from now on others act upon what a killed server left unsynced
+            self._file.renew(durable)
             self.ticket += 1
             self.sync()
         self._begun = self.ticket
@@ -298,7 +317,3 @@ def _pick(line: bytes, table: str, key: str, offset: int) -> dict[str, Any]:
 
 def _shared(field: Any, share: Share) -> Any:
     return share(field) if isinstance(field, str) else field
-
-
-def _full() -> int:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

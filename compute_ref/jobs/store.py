@@ -9,7 +9,7 @@ killed server loses none, a power cut may show an earlier status that is not fin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -57,17 +57,18 @@ class Store:
     def open(
         cls, path: Path, clock: Clock, *, sync: bool = True, disk: Disk | None = None
     ) -> Store:
-        """The store of a data folder, made if new; raises StoreLocked or StoreDamaged.
+        """The store of a data folder, made if new.
 
+        Raises StoreLocked, StoreDamaged, StoreUnavailable or OSError; then nothing is left open.
         Without `sync` nothing waits for the disk. `disk` is what the files are reached through.
         """
         folder, index = StoreFolder(path, disk), JobIndex()
-        try:
+        with ExitStack() as failed:
+            failed.callback(folder.release)
             store = cls(folder.journal(SUMMARIES, index.watch, sync), index, clock, folder)
-        except BaseException:
-            folder.release()
-            raise
-        store.forget_tokens()
+            failed.callback(store.close)
+            store.forget_tokens()
+            failed.pop_all()
         return store
 
     @classmethod
@@ -88,7 +89,7 @@ class Store:
         """Write a new file of what is current, while the old one goes on taking changes.
 
         Nobody need call this: it happens in the background when the file has become twice as
-        long as what is in it. Raises OSError or StoreUnavailable.
+        long as what is in it. Raises OSError, StoreUnavailable or StoreDamaged.
         """
         if self._folder is not None:
             self._folder.compact(self._journal)

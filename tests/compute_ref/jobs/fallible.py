@@ -152,6 +152,11 @@ class FallibleFile:
         with self._disk.lock:
             self.inode.write(size, None)
 
+    def renew(self, start: int) -> None:
+        self._disk.called("renew", self._name)
+        with self._disk.lock:
+            self.inode.write(start, bytes(self.inode.data[start:]))
+
     def sync(self) -> None:
         try:
             self._disk.called("sync", self._name)
