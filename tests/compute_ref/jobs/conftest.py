@@ -26,7 +26,7 @@ from compute_ref.testing.instant import InstantBackend
 
 DID = "did:op:" + "a" * 64
 OWNER = "0x" + "1" * 40
-PATIENCE = 30  # seconds of real time, after which a test gives up
+PATIENCE = 120  # seconds of real time, after which a test gives up
 
 
 class Watcher:
