@@ -1,11 +1,14 @@
 """An empty job from POST to status 70, beside its backend's own floor: ``-m benchmarks.empty_job``.
 
 Both are measured in turn, in one run. Then so many jobs at once at ``maxJobs`` 10, none lost.
+Backends that run images use the one that BENCH_IMAGE names (``busybox:1.36``), which has to be
+there; the file that BENCH_CONFIGURATION names is added to the server's configuration.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import sys
@@ -20,8 +23,9 @@ from benchmarks.live import Asker, serving
 
 ROUNDS = 20
 MANY = 100
-EMPTY = {"rawcode": "#", "container": {"entrypoint": "true"}}
 CONFIGURATION = """
+[trust]
+unpinned_images = true
 [queue]
 max_queued_per_owner = 1000
 [[environments]]
@@ -33,7 +37,8 @@ maxJobs = 10
 
 def main(names: Sequence[str]) -> None:
     """Measure each backend that is named and print one JSON document and a table."""
-    rows = [measured(name) for name in names or FLOORS]
+    image = os.environ.get("BENCH_IMAGE", "busybox:1.36")
+    rows = [measured(name, image) for name in names or ["local"]]
     print(json.dumps({"machine": platform.platform(), "rows": rows}))
     print(f"\n{'backend':<12}{'floor':>10}{'job':>10}{'ratio':>8}{f'{MANY} jobs':>10}{'lost':>6}")
     for row in rows:
@@ -43,23 +48,25 @@ def main(names: Sequence[str]) -> None:
         )
 
 
-def measured(name: str) -> dict[str, Any]:
+def measured(name: str, image: str) -> dict[str, Any]:
     """The figures of one backend: medians of so many rounds."""
+    further = os.environ.get("BENCH_CONFIGURATION")
+    configuration = CONFIGURATION.format(name) + (Path(further).read_text() if further else "")
     with (
         TemporaryDirectory() as temporary,
-        serving(Path(temporary), CONFIGURATION.format(name)) as netloc,
+        serving(Path(temporary), configuration) as netloc,
     ):
-        asker = Asker(netloc)
-        floor = FLOORS[name](Path(temporary), {})
+        asker, meta = Asker(netloc), empty(image)
+        floor = FLOORS[name](Path(temporary), image)
 
         def job() -> None:
-            asker.await_end(asker.start(EMPTY))
+            asker.await_end(asker.start(meta))
 
         for warm in (floor, job):
             warm()
         pairs = [(seconds(floor), seconds(job)) for _ in range(ROUNDS)]
         floors, jobs = zip(*pairs, strict=True)
-        many, lost = all_at_once(asker)
+        many, lost = all_at_once(asker, meta)
     return {
         "backend": name,
         "floor_ms": round(1000 * statistics.median(floors), 1),
@@ -71,10 +78,16 @@ def measured(name: str) -> dict[str, Any]:
     }
 
 
-def all_at_once(asker: Asker) -> tuple[float, int]:
+def empty(image: str) -> dict[str, Any]:
+    """An algorithm that does nothing."""
+    name, _, tag = image.rpartition(":")
+    return {"rawcode": "#", "container": {"entrypoint": "true", "image": name, "tag": tag}}
+
+
+def all_at_once(asker: Asker, meta: dict[str, Any]) -> tuple[float, int]:
     """Seconds until the last of many jobs has ended, and how many did not complete."""
     since = time.perf_counter()
-    ids = [asker.start(EMPTY) for _ in range(MANY)]
+    ids = [asker.start(meta) for _ in range(MANY)]
     ended = [asker.await_end(job_id) for job_id in ids]
     completed = sum(job["finishReason"] == "completed" for job in ended)
     return time.perf_counter() - since, MANY - completed

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from compute_ref_local.sandbox import Bubblewrap, Sources
 Floor = Callable[[], None]
 
 
-def local(folder: Path, options: Mapping[str, Any]) -> Floor:
+def local(folder: Path, image: str) -> Floor:
     """A bare sub-process with the same sandbox."""
     root = folder / "floor"
     names = [field.name for field in fields(Folders) if field.name != "root"]
@@ -25,11 +27,47 @@ def local(folder: Path, options: Mapping[str, Any]) -> Floor:
     around = Bubblewrap.find().command(run, os.geteuid(), Sources(staged=False), ())
     place = around.index("--json-status-fd")
     command = [*around[:place], *around[place + 2 :], "sh", "-c", "true"]
+    return lambda: called(command)
+
+
+def docker(folder: Path, image: str) -> Floor:
+    """``docker run``, without a network."""
+    command = ["docker", "run", "--rm", "--network", "none", image, "sh", "-c", "true"]
+    return lambda: called(command)
+
+
+def kubernetes(folder: Path, image: str) -> Floor:
+    """A bare Job, made, waited for and deleted with kubectl."""
+    numbers = count()
 
     def floor() -> None:
-        subprocess.run(command, check=True)
+        name = f"floor-{os.getpid()}-{next(numbers)}"
+        called(["kubectl", "create", "-f", "-"], json.dumps(bare_job(name, image)))
+        called(["kubectl", "wait", "--for=condition=complete", "--timeout=120s", f"job/{name}"])
+        called(["kubectl", "delete", "--wait=false", f"job/{name}"])
 
     return floor
 
 
-FLOORS: Mapping[str, Callable[[Path, Mapping[str, Any]], Floor]] = {"local": local}
+def bare_job(name: str, image: str) -> Mapping[str, Any]:
+    """A Job that does nothing."""
+    container = {"name": "floor", "image": image, "command": ["sh", "-c", "true"]}
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"backoffLimit": 0, "template": {"spec": pod}},
+    }
+
+
+def called(command: list[str], said: str | None = None) -> None:
+    """Run a command to its good end, in silence."""
+    subprocess.run(command, check=True, input=said, text=True, stdout=subprocess.DEVNULL)
+
+
+FLOORS: Mapping[str, Callable[[Path, str], Floor]] = {
+    "local": local,
+    "docker": docker,
+    "kubernetes": kubernetes,
+}
