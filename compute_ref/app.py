@@ -70,8 +70,8 @@ def create_app(
     """A server of these settings, its engine begun.
 
     `plugins` join the installed ones, and `backends` by name those that plug-ins offer. Raises
-    StoreLocked, StoreDamaged, KeyFileUnsafe, BackendUnknown, BackendUnavailable, or ValueError
-    from a plug-in's own options; then nothing is left open.
+    StoreLocked, StoreDamaged, StoreUnavailable, KeyFileUnsafe, BackendUnknown,
+    BackendUnavailable, or ValueError from a plug-in's own options; then nothing is left open.
     """
     settings = _absolute(settings or Settings((Environment("local", "local"),)))
     offered = (GivenBackends(backends or {}), *plugins)

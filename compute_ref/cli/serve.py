@@ -19,6 +19,7 @@ from compute_ref.jobs.folder import StoreLocked
 from compute_ref.jobs.records import StoreDamaged
 from compute_ref.plugins import BackendUnavailable
 from compute_ref.plugins.registry import BackendUnknown
+from compute_ref.refusals import StoreUnavailable
 from compute_ref.serving import CannotListen, listen
 from compute_ref.serving import serve as serve_app
 
@@ -28,6 +29,7 @@ CANNOT_START: Final = (
     KeyFileUnsafe,
     StoreLocked,
     StoreDamaged,
+    StoreUnavailable,
     BackendUnavailable,
     BackendUnknown,
     ValueError,

@@ -189,3 +189,11 @@ def test_a_server_refuses_a_damaged_store_in_one_line_that_says_what_to_do(folde
         f"Error: the store is damaged at byte {places[2]} and has sound records after that."
         " Restore the file from a backup, or look at it with: compute-ref store check"
     )
+
+
+def test_a_server_whose_store_cannot_be_written_says_so_in_one_line(tmp_path: Path) -> None:
+    done = serve(tmp_path, most=50)  # enough for the lock, and not for a store
+    assert done.returncode == 1
+    assert "The store could not be written: File too large" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("Error: The server cannot store changes now.")
+    assert "Traceback" not in done.stderr
