@@ -73,8 +73,8 @@ def create_app(
     """A server of these settings, its engine begun.
 
     `plugins` join the installed ones, and `backends` by name those that plug-ins offer. Raises
-    StoreLocked, StoreDamaged, KeyFileUnsafe, BackendUnknown, BackendUnavailable, or ValueError
-    from a plug-in's own options; then nothing is left open.
+    StoreLocked, StoreDamaged, StoreUnavailable, KeyFileUnsafe, BackendUnknown,
+    BackendUnavailable, or ValueError from a plug-in's own options; then nothing is left open.
     """
     settings = absolute(settings or Settings((Environment("local", "local"),)))
     offered = (GivenBackends(backends or {}), *plugins)
@@ -173,9 +173,10 @@ def _backends(
     settings: Settings, hooks: pluggy.HookRelay, closing: ExitStack
 ) -> dict[str, Backend]:
     made = make_backends(hooks, (one.backend for one in settings.environments), sites(settings))
-    for name, backend in made.items():
+    for backend in made.values():
         closing.callback(backend.close)
-        logger.info("backend %s: %s", name, backend.check())
+    for name, found in [(name, backend.check()) for name, backend in made.items()]:
+        logger.info("backend %s: %s", name, found)
     return {one.id: made[one.backend] for one in settings.environments}
 
 

@@ -11,9 +11,10 @@ import click
 
 from compute_ref.cli.calling import FAILED, REFUSED, Failed, print_json
 from compute_ref.configuration import ConfigurationError, load
+from compute_ref.jobs.compaction import JOURNAL
 from compute_ref.jobs.inspection import Report, check, sentences
 
-EXIT_CODES: Final = "Exit codes: 0 sound; 1 damaged; 2 wrong usage, or no store there."
+EXIT_CODES: Final = "Exit codes: 0 sound; 1 damaged; 2 wrong usage, or no store to read."
 
 
 @click.group()
@@ -47,5 +48,5 @@ def _report(config: Path | None, data_dir: str | None) -> Report:
     try:
         return check(folder)
     except OSError as failed:
-        where = f"{failed.filename}: {failed.strerror}"
+        where = f"{failed.filename or folder / JOURNAL}: {failed.strerror}"
         raise Failed(f"{where}; name the server's folder with --data-dir", REFUSED) from failed

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from compute_ref.jobs.compaction import JOURNAL
-from compute_ref.jobs.records import CHUNK, FORMAT, LONGEST_HEADER, Line, lines
+from compute_ref.jobs.records import (
+    FORMAT,
+    LONGEST_HEADER,
+    Line,
+    chunks_of,
+    lines,
+    unfinished_header,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +54,20 @@ class Report:
 def check(folder: Path) -> Report:
     """Read the whole store of a data folder; FileNotFoundError where there is none.
 
-    Needs no lock, and may be called while a server runs.
+    Needs no lock, and may be called while a server runs: what is written meanwhile is left out,
+    and a file that is replaced meanwhile is still read to its end.
     """
     path = folder / JOURNAL
     look = _Look()
     with path.open("rb") as file:
-        size = path.stat().st_size
-        for line in lines(iter(lambda: file.read(CHUNK), b""), 0):
+        read, size = partial(_read, file.fileno()), os.fstat(file.fileno()).st_size
+        for line in lines(chunks_of(read, 0, size), 0):
             look.at(line)
-    return look.report(path, size)
+        return look.report(path, size, read(0, LONGEST_HEADER))
+
+
+def _read(descriptor: int, offset: int, length: int) -> bytes:
+    return os.pread(descriptor, length, offset)
 
 
 class _Look:
@@ -81,7 +95,7 @@ class _Look:
         elif isinstance(line.content, list):
             self._take(line)
 
-    def report(self, path: Path, size: int) -> Report:
+    def report(self, path: Path, size: int, begun: bytes) -> Report:
         self._close(size)
         torn = self._unsure[0] if self._unsure else None
         return Report(
@@ -91,7 +105,7 @@ class _Look:
             documents=dict(Counter(table for table, _ in self._current)),
             damages=tuple(self._damages),
             torn=Damage(torn.offset, size) if torn else None,
-            header=_complaint(self._header, size),
+            header=_complaint(self._header, begun),
         )
 
     def _close(self, end: int) -> None:
@@ -110,9 +124,9 @@ class _Look:
                 self._current[table, key] = None
 
 
-def _complaint(header: object, size: int) -> str:
+def _complaint(header: object, begun: bytes) -> str:
     if header is None:
-        return "" if size < LONGEST_HEADER else "it does not begin with a sound header"
+        return "" if unfinished_header(begun) else "it does not begin with a sound header"
     if not isinstance(header, dict) or header.get("format") != FORMAT["format"]:
         return "it is not a store of this program"
     if header.get("version") != FORMAT["version"]:

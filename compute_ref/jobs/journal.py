@@ -28,6 +28,7 @@ from compute_ref.jobs.records import (
     decode,
     encode,
     sound_lines,
+    unfinished_header,
 )
 from compute_ref.refusals import StoreUnavailable
 
@@ -283,8 +284,7 @@ class Journal:
         self.end = first.length
 
     def _write_header(self) -> Line:
-        begun = self._file.read(0, LONGEST_HEADER)
-        if b"\n" in begun or len(begun) == LONGEST_HEADER:
+        if not unfinished_header(self._file.read(0, LONGEST_HEADER)):
             raise StoreDamaged(0, "has no sound record at all")
         self._cut_tail()
         line = encode({**FORMAT, "generation": secrets.token_hex(8)})

@@ -126,6 +126,14 @@ def sound_lines(chunks: Iterable[bytes], start: int) -> Iterator[Line]:
             raise StoreDamaged(torn)
 
 
+def unfinished_header(begun: bytes) -> bool:
+    """Whether a file without any sound line is one whose first a crash left unfinished.
+
+    `begun` is what it begins with, up to the bytes that the first line may have.
+    """
+    return len(begun) < LONGEST_HEADER and b"\n" not in begun
+
+
 def chunks_of(read: Callable[[int, int], bytes], start: int, end: int) -> Iterator[bytes]:
     """The bytes from `start` to `end`, piece by piece."""
     while chunk := read(start, min(CHUNK, end - start)):
