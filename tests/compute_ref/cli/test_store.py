@@ -14,10 +14,9 @@ from click.testing import CliRunner, Result
 
 from compute_ref.cli import main
 from compute_ref.clock import Clock
+from compute_ref.jobs.compaction import JOURNAL
 from compute_ref.jobs.store import Store
 from tests.compute_ref.jobs.builders import ROOMY, claim, job, plan
-
-JOURNAL = "store.journal"
 
 
 @pytest.fixture
@@ -186,7 +185,8 @@ def test_a_server_refuses_a_damaged_store_in_one_line_that_says_what_to_do(folde
     done = serve(folder)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        f"Error: the store is damaged at byte {places[2]} and has sound records after that."
+        f"Error: {folder / JOURNAL}: the store is damaged at byte {places[2]}"
+        " and has sound records after that."
         " Restore the file from a backup, or look at it with: compute-ref store check"
     )
 
