@@ -135,6 +135,11 @@ class Containers:
         with self._daemon.asked() as api:
             return datetime.fromisoformat(api.info()["SystemTime"])
 
+    def outlive_daemon(self) -> bool:
+        """Whether a daemon that ends lets containers go on: live-restore, or Podman."""
+        with self._daemon.asked() as api:
+            return bool(api.info().get("LiveRestoreEnabled")) or is_podman(api.version())
+
     def events(self, container: Container) -> list[str] | None:
         """What the daemon remembers to have happened to a container that ended.
 

@@ -27,7 +27,10 @@ from compute_ref_docker.places import SHOWN, Places
 #: the shell outlives a TERM that its programs heed, and goes on as it would have
 SHELL: Final = ["sh", "-c"]
 PATIENT: Final = "trap : TERM\n"
-HOME: Final = {"HOME": "/tmp"}  # noqa: S108 - the container's own
+VARIABLES: Final = {
+    "HOME": "/tmp",  # noqa: S108 - the container's own
+    "TINI_KILL_PROCESS_GROUP": "1",  # a daemon that shuts down reaches the algorithm, not only sh
+}
 SCRATCH: Final = ("/tmp",)  # noqa: S108
 PODMAN_SCRATCH: Final = ("/run", "/var/tmp")  # noqa: S108 - it adds them, unbounded
 AROUND: Final = 2  # processes: the init process, and the one that asks the others to end
@@ -61,7 +64,7 @@ class Recipe:
             "image": image.id,
             "entrypoint": [*SHELL, PATIENT + command],
             "command": [],
-            "environment": {**HOME, **environment_variables(run)},
+            "environment": {**VARIABLES, **environment_variables(run)},
             "user": f"{self.uid}:{self.gid}",
             "working_dir": "/data",
             "hostname": "compute",

@@ -23,7 +23,8 @@ class Evidence:
     `noted` is why the server itself ended it, if it did; `stopped` whether a stop was asked
     for; `seconds` the time that it had, 0 is any; `overfull` whether its outputs are larger
     than allowed; `events` what the daemon remembers of the container, None where it keeps no
-    such memory.
+    such memory; `vanished` whether a daemon that takes containers along went away right after
+    it told of the end.
     """
 
     container: Container
@@ -32,6 +33,7 @@ class Evidence:
     seconds: float
     overfull: bool
     events: list[str] | None
+    vanished: bool
 
 
 def exit_of(evidence: Evidence) -> Exit:
@@ -44,7 +46,7 @@ def exit_of(evidence: Evidence) -> Exit:
         (evidence.overfull, ExitReason.STORAGE, STORAGE),
         (evidence.stopped, ExitReason.EXITED, ""),
         (_took(evidence.container) > evidence.seconds > 0, ExitReason.TIMEOUT, TIMEOUT),
-        (_was_ended(code, evidence.events), ExitReason.EVICTED, EVICTED),
+        (evidence.vanished or _was_ended(code, evidence.events), ExitReason.EVICTED, EVICTED),
     ):
         if holds:
             return Exit(code, reason, message)

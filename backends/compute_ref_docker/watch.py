@@ -48,6 +48,7 @@ class Watch:
         self._place = place
         self._log: AlgorithmLog | None = None
         self._lock: list[int] = []
+        self._told = self._vanished = False  # of the end; right after that
         self._closed = threading.Event()
         self._over = threading.Event()
         threading.Thread(target=self._work, name=f"watch {run}", daemon=True).start()
@@ -98,6 +99,7 @@ class Watch:
             try:
                 return self._once()
             except BackendUnavailable as away:
+                self._vanished = self._told
                 logger.warning("run %s: %s", self._run, away)
             self._closed.wait(pause)
             self._unless_closed()
@@ -124,7 +126,7 @@ class Watch:
         follower.start()
         keeper.start()
         try:
-            self._containers.wait(container.id)
+            self._told = self._containers.wait(container.id)
             follower.join(LAST_WORDS)
         finally:
             over.set()
@@ -151,6 +153,7 @@ class Watch:
             seconds=limits["seconds"],
             overfull=0 < limits["disk"] < bytes_below(outputs, limits["disk"]),
             events=self._containers.events(container),
+            vanished=self._vanished and not self._containers.outlive_daemon(),
         )
 
     def _end_run(self, container_id: str, why: Exit, grace: float) -> None:

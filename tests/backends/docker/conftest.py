@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,16 @@ import pytest
 from compute_ref.plugins import Backend, Exit, Folders, Handle, Image, Limits, Run, Site
 from compute_ref_docker import backends
 from compute_ref_docker.probing import Trial
-from tests.backends.docker.daemons import PATIENCE, Dockerd, Engine, Registry, short_folder, until
+from tests.backends.docker.daemons import (
+    PATIENCE,
+    Dockerd,
+    Engine,
+    Registry,
+    of_process,
+    running,
+    short_folder,
+    until,
+)
 from tests.backends.docker.rootfs import LOUD, base, build, load, tar_of
 
 NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
@@ -96,7 +105,7 @@ class Place:
     def alive(self, run: Run) -> list[int]:
         """Every process, not yet ended, that carries the run's own secret."""
         mark = f"secret={run.variables['secret']}".encode()
-        return [pid for pid in running() if mark in environment(pid)]
+        return [pid for pid in running() if mark in of_process(pid, "environ")]
 
     def container(self, run: Run) -> Any:
         """What the daemon tells of the run's container, or None."""
@@ -112,24 +121,6 @@ class Place:
         assert list(self.backend.list()) == []
         for backend in self._made:
             backend.close()
-
-
-def running() -> Iterator[int]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                state = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-            except OSError:
-                continue
-            if state not in "ZX":
-                yield int(entry.name)
-
-
-def environment(pid: int) -> Collection[bytes]:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return []
 
 
 @contextmanager

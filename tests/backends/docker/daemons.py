@@ -43,6 +43,29 @@ def until(true: Callable[[], Any], what: str = "it") -> Any:
     raise AssertionError(f"{what} did not come to pass")
 
 
+def running() -> Iterator[int]:
+    """Processes that are not merely waiting to be reaped."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            state = of_process(int(entry.name), "stat", b" ")
+            if len(state) > 2 and state[2] not in (b"Z", b"X"):
+                yield int(entry.name)
+
+
+def of_process(pid: int, file: str, divider: bytes = b"\0") -> list[bytes]:
+    """The parts of a file of /proc, none where the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/{file}").read_bytes().split(divider)
+    except OSError:
+        return []
+
+
+def mounts_below(folder: Path) -> list[str]:
+    """What a daemon left mounted, innermost first."""
+    places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    return [place for place in reversed(places) if Path(place).is_relative_to(folder)]
+
+
 @contextmanager
 def short_folder(prefix: str) -> Iterator[Path]:
     """A folder with a path short enough for sockets."""
@@ -51,6 +74,8 @@ def short_folder(prefix: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        for mounted in mounts_below(folder):
+            subprocess.run(["umount", "--lazy", mounted], check=True)
         shutil.rmtree(folder)
 
 
@@ -116,6 +141,14 @@ class Engine:
         self._process.send_signal(number)
         self._process.wait(ENDING)
         self._process = None
+        until(lambda: not self.helpers(), "the end of what a daemon had started for itself")
+        # its number may be a zombie's, which the next daemon would take for a living one
+        (self.folder / "exec/containerd/containerd.pid").unlink(missing_ok=True)
+
+    def helpers(self) -> list[int]:
+        """Daemons that this one started for itself, and that end along with it."""
+        mark = f"{self.folder}/exec/containerd/containerd.toml".encode()
+        return [pid for pid in running() if mark in of_process(pid, "cmdline")]
 
     def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.end(number)
