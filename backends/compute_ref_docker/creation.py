@@ -35,6 +35,7 @@ SCRATCH: Final = ("/tmp",)  # noqa: S108
 PODMAN_SCRATCH: Final = ("/run", "/var/tmp")  # noqa: S108 - it adds them, unbounded
 AROUND: Final = 2  # processes: the init process, and the one that asks the others to end
 OPEN_FILES: Final = 1024
+USERS_PROCESSES: Final = 2**14  # of the user, in all its containers
 SPARE_BYTES: Final = 2**20  # so that a file that is cut off is seen to be more than is allowed
 LEAST_LOG: Final = 2**20
 LEAST_CPU: Final = 10**7  # billionths of a processor
@@ -90,7 +91,7 @@ class Recipe:
                 tmpfs=dict.fromkeys(scratch, size),
                 shm_size=self.options.tmp_size,
                 log_config=_log_config(self.manner.log_driver, run.limits.log),
-                ulimits=list(_ulimits(run.limits)),
+                ulimits=list(_ulimits(run.limits, self.manner.podman)),
                 **_controls(run.limits, self.manner),
             )
 
@@ -133,9 +134,11 @@ def _controls(limits: Limits, manner: Manner) -> dict[str, int]:
     return found
 
 
-def _ulimits(limits: Limits) -> Iterator[Ulimit]:
+def _ulimits(limits: Limits, podman: bool) -> Iterator[Ulimit]:
     yield _ulimit("core", 0)
     yield _ulimit("nofile", OPEN_FILES)
+    if podman:  # its own default is more than some machines let it set
+        yield _ulimit("nproc", USERS_PROCESSES)
     if limits.disk:
         yield _ulimit("fsize", limits.disk + SPARE_BYTES)
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
 from compute_ref.plugins import Backend, Exit, Folders, Handle, Image, Limits, Run, Site
@@ -31,6 +32,7 @@ NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
 PRIVATE = ["--iptables=false", "--bridge=none"]
 UNPINNED = Image("base", "1", "")
 UID = 65_000  # that algorithms run as
+SUBNET, GATEWAY, BRIDGE = "10.213.77.0/24", "10.213.77.1", "cr-test"
 
 
 class Place:
@@ -158,6 +160,20 @@ def engine(no_proxies: None) -> Iterator[Engine]:
         build(api, LOUD, "loud:1")
         load(api, tar_of(readme=b"no programs here"), "bare")
         yield engine
+
+
+@pytest.fixture(scope="session")
+def open_network(engine: Engine) -> Iterator[str]:
+    """The name of a network in which this machine is reached at GATEWAY."""
+    pool = docker.types.IPAMPool(subnet=SUBNET, gateway=GATEWAY)
+    with engine.client() as api:
+        api.create_network(
+            "open",
+            ipam=docker.types.IPAMConfig(pool_configs=[pool]),
+            options={"com.docker.network.bridge.name": BRIDGE},
+        )
+        yield "open"
+        api.remove_network("open")
 
 
 @pytest.fixture

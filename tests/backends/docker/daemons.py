@@ -6,6 +6,7 @@ import contextlib
 import http.server
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -189,13 +190,8 @@ class Podman(Engine):
         return ["podman", *options, *self.options, "system", "service", "--time=0", self.host]
 
     def environment(self) -> Mapping[str, str]:
-        """Limits that this machine may hand on, registries as ``allow`` says."""
-        settings = self.folder / "containers.conf"
-        settings.write_text("[containers]\ndefault_ulimits = []\n")
-        return {
-            "CONTAINERS_CONF": str(settings),
-            "CONTAINERS_REGISTRIES_CONF": str(self.folder / "registries.conf"),
-        }
+        """Registries as ``allow`` says."""
+        return {"CONTAINERS_REGISTRIES_CONF": str(self.folder / "registries.conf")}
 
     def allow(self, registry: str) -> None:
         """Let images be pulled from a registry without TLS."""
@@ -236,9 +232,9 @@ class Registry:
             )
             lines = list(said)
             api.remove_image(f"{self.host}/{name}:1", force=True)
-        digests = [line["aux"]["Digest"] for line in lines if "aux" in line]
-        assert digests, lines
-        return str(digests[0])
+        digest = re.search(r"digest: (sha256:[0-9a-f]{64})", str(lines))
+        assert digest, lines
+        return digest[1]
 
     def credentials(self, folder: Path) -> None:
         """Write a configuration of Docker's that has them."""

@@ -13,7 +13,7 @@ import pytest
 
 from compute_ref.plugins import AlgorithmUnavailable, Exit, Image
 from tests.backends.docker.conftest import UID, Place
-from tests.backends.docker.daemons import Engine, until
+from tests.backends.docker.daemons import Engine
 from tests.backends.docker.rootfs import build
 
 LOUD = Image("loud", "1", "")
@@ -161,24 +161,6 @@ def test_there_is_no_network_unless_allowed(
     )
     assert seen(place, script) == ["refused"] * 3 + ["lo", "1"]
     assert came == []
-
-
-def test_where_it_is_allowed_the_run_joins_the_network_that_the_operator_names(
-    engine: Engine, make_place: Callable[..., Place], neighbour: tuple[int, list[bytes]]
-) -> None:
-    port, came = neighbour
-    place = make_place(engine, network="open")
-    with engine.client() as api:
-        network = api.create_network("open", options={"com.docker.network.bridge.name": "cr-test"})
-        try:
-            gateway = api.inspect_network("open")["IPAM"]["Config"][0]["Gateway"]
-            seen(place, f"echo reached | nc -w 5 {gateway} {port}", network=True)
-            until(lambda: came, "a call of the algorithm")
-        finally:
-            for run in list(place.backend.list()):
-                place.backend.remove(run)
-            api.remove_network(network["Id"])
-    assert came == [b"reached\n"]
 
 
 def test_processes_of_the_machine_and_of_other_runs_are_out_of_sight(place: Place) -> None:
