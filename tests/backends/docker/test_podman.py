@@ -1,0 +1,161 @@
+"""The same backend on Podman's service; docs/docker.md tells what is different there."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from compute_ref.plugins import AlgorithmUnavailable, Exit, ExitReason, Image
+from tests.backends.docker.conftest import UID, Place, running_engine
+from tests.backends.docker.daemons import Engine, Podman, Registry, short_folder, until
+from tests.backends.docker.rootfs import LOUD, build
+from tests.backends.docker.servers import (
+    COPY,
+    DATA,
+    calling,
+    ended,
+    prepare,
+    results,
+    serving,
+    start,
+)
+from tests.backends.docker.test_lifetime import started_and_killed
+
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def podman(no_proxies: None, registry: Registry) -> Iterator[Engine]:
+    """Podman's service, with its containers on this machine's own control groups."""
+    with short_folder("podman-") as folder:
+        service = Podman(folder)
+        service.allow(registry.host)
+        with running_engine(service) as engine:
+            yield engine
+
+
+@pytest.fixture
+def place(podman: Engine, make_place: Callable[..., Place]) -> Place:
+    return make_place(podman)
+
+
+def test_a_server_on_it_completes_a_job(tmp_path: Path, podman: Engine) -> None:
+    with serving(prepare(tmp_path, podman.host)) as server, calling(server.url) as client:
+        end = ended(client, start(client, COPY))
+        assert (end["status"], end["finishReason"]) == (70, "completed"), server.log.read_text()
+        found = results(client, end)
+    assert found["copy"] == DATA
+    assert found["times"] == "once\n"
+
+
+def test_isolation_holds(place: Place) -> None:
+    script = (
+        "id -u; grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status | cut -f 2\n"
+        "for place in / /data /data/inputs /data/logs /bin /etc; do\n"
+        "(echo x > $place/intruder) 2> /dev/null && echo $place; done\n"
+        "ls /sys/class/net; ls /; ls /data"
+    )
+    run = place.run("sh $ALGO", code=script)
+    assert place.finish(run) == Exit(0)
+    lines = place.log(run).splitlines()
+    assert lines[:5] == [str(UID), "0" * 16, "0" * 16, "1", "lo"]
+    assert lines[-5:] == ["ddos", "inputs", "logs", "outputs", "transformations"]
+
+
+def test_places_that_podman_adds_are_bounded(
+    podman: Engine, make_place: Callable[..., Place]
+) -> None:
+    place = make_place(podman, tmp_size=MIB)
+    fill = "head -c 3000000 /dev/zero > $place/big 2> /dev/null; stat -c %s $place/big"
+    places = "/run /var/tmp /tmp /dev/shm"
+    run = place.run("sh $ALGO", code=f"for place in {places}; do {fill}; done")
+    assert place.finish(run) == Exit(0)
+    assert place.log(run).split() == [str(MIB)] * 4
+
+
+def test_what_the_image_says_about_running_it_is_not_heeded(podman: Engine, place: Place) -> None:
+    with podman.client() as api:
+        build(api, LOUD, "loud:1")
+    run = place.run("id -u; pwd; echo $FROM_IMAGE $VOLUME", image=Image("loud", "1", ""))
+    assert place.finish(run) == Exit(0)
+    assert place.log(run) == f"{UID}\n/data\nyes /data\n"
+
+
+def test_time_and_disk_are_watched_and_processes_bounded(place: Place) -> None:
+    late = place.run("echo ready; sleep 600", seconds=1)
+    full = place.run("while :; do head -c 1000000 /dev/zero >> $OUTPUTS/x; done", disk=4 * MIB)
+    many = place.run("for n in 1 2 3 4 5 6 7 8 9 10; do sleep 2 & done; wait", processes=6)
+    handles = [place.backend.launch(run) for run in (late, full, many)]
+    reasons = [place.wait(handle).reason for handle in handles]
+    assert reasons == [ExitReason.TIMEOUT, ExitReason.STORAGE, ExitReason.EXITED]
+    assert "can't fork" in place.log(many)
+
+
+def test_memory_is_bounded_but_podman_does_not_tell_that_it_was_exceeded(place: Place) -> None:
+    """Its state says that nothing ran out of memory: the run is one that failed."""
+    run = place.run("exec tail /dev/zero", memory=32 * MIB)
+    assert place.finish(run) == Exit(137)
+
+
+def test_an_algorithm_that_listens_is_asked(place: Place) -> None:
+    code = "trap 'echo saved > $OUTPUTS/saved; exit 5' TERM; echo ready; sleep 600 & wait"
+    run = place.run("sh $ALGO; exit $?", code=code)
+    handle = place.begin(run)
+    place.backend.stop(handle.name, 30)
+    assert place.wait(handle) == Exit(5)
+    assert place.output(run, "saved") == "saved\n"
+
+
+def test_the_whole_log_is_there_and_bounded(place: Place) -> None:
+    run = place.run("seq 1 5000 | tee $OUTPUTS/same; printf end >> $OUTPUTS/same; printf end")
+    assert place.finish(run) == Exit(0)
+    assert place.log(run) == place.output(run, "same")
+    chatty = place.run("yes said", log=10_000, seconds=2)
+    assert place.finish(chatty).reason is ExitReason.TIMEOUT
+    assert 10_000 < len(place.log(chatty)) < 10_400
+
+
+def test_it_is_taken_up_by_the_next_server_and_its_service_may_be_restarted(
+    podman: Engine, place: Place
+) -> None:
+    run = place.run("echo on; until test -e $OUTPUTS/go; do sleep 0.05; done; echo off; exit 9")
+    name = started_and_killed(place, run)
+    handle = place.backend.find(name)
+    assert handle is not None
+    podman.restart(signal.SIGKILL)
+    assert place.alive(run) != []
+    (run.folders.outputs / "go").touch()
+    assert place.wait(handle) == Exit(9)
+    assert place.log(run) == "on\noff\n"
+
+
+def test_images_are_pulled_by_digest(podman: Engine, place: Place, registry: Registry) -> None:
+    with podman.client() as api:
+        build(api, "FROM base:1\nENV ORIGIN=registry\n", "pushed:1")
+        digest = registry.push(podman, "pushed:1", "podmans/image")
+        api.remove_image("pushed:1", force=True)
+    run = place.run("echo $ORIGIN", image=Image(f"{registry.host}/podmans/image", "1", digest))
+    assert place.finish(run) == Exit(0)
+    assert place.log(run) == "registry\n"
+    absent = Image(f"{registry.host}/podmans/image", "1", "sha256:" + "0" * 64)
+    with pytest.raises(AlgorithmUnavailable, match="not known to its registry"):
+        place.backend.launch(place.run("true", image=absent))
+
+
+def test_a_local_images_id_serves_as_checksum(podman: Engine, place: Place) -> None:
+    with podman.client() as api:
+        found = str(api.inspect_image("base:1")["Id"])
+    assert place.finish(place.run("exit 3", image=Image("any/name", "x", found))) == Exit(3)
+
+
+def test_removing_leaves_nothing(podman: Engine, place: Place) -> None:
+    run = place.run("echo ready; sleep 600")
+    handle = place.begin(run)
+    place.backend.remove(handle.name)
+    place.backend.remove(handle.name)
+    assert place.alive(run) == []
+    with podman.client() as api:
+        until(lambda: not api.containers(all=True), "the removal")
