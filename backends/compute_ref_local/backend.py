@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import signal
 import threading
 from collections.abc import Collection, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from compute_ref.plugins import (
+    RUN_NAME,
     Backend,
     BackendUnavailable,
     Exit,
@@ -22,19 +22,20 @@ from compute_ref.plugins import (
     Run,
     Site,
 )
-from compute_ref_local.control import Control, write
+from compute_ref.plugins.control import write
+from compute_ref.plugins.folders import give
+from compute_ref_local.control import Control
 from compute_ref_local.leftovers import end_all_below
 from compute_ref_local.manner import Manner
 from compute_ref_local.options import Options
 from compute_ref_local.pidfds import Supervisor, await_end, tell
 from compute_ref_local.probing import sandboxed, try_out
 from compute_ref_local.sandbox import SandboxUnusable
-from compute_ref_local.starting import give, orders, start
+from compute_ref_local.starting import orders, start
 from compute_ref_local.users import Users
 
 logger = logging.getLogger("compute_ref.local")
 
-NAME: Final = re.compile(r"compute-ref-([A-Za-z0-9][A-Za-z0-9_-]*)-([0-9]+)")
 BEYOND_GRACE: Final = 0.75  # seconds that a supervisor may take to end after the last KILL
 LOST: Final = Exit(None, ExitReason.LOST, "Neither process nor exit code is left.")
 UNSTARTED: Final = Exit(None, ExitReason.BACKEND, "The supervisor ended before it began.")
@@ -92,7 +93,7 @@ class LocalBackend(Backend):
         folder = self._own / "runs"
         if not folder.is_dir():
             return []
-        return [path.name for path in folder.iterdir() if NAME.fullmatch(path.name)]
+        return [path.name for path in folder.iterdir() if RUN_NAME.fullmatch(path.name)]
 
     def wait(self, handle: Handle, timeout: float | None) -> Exit | None:
         """On the supervisor's pidfd; it ends after everything of the run has ended."""
@@ -118,7 +119,7 @@ class LocalBackend(Backend):
         self._control(name).record.unlink(missing_ok=True)
 
     def _control(self, name: str) -> Control:
-        found = NAME.fullmatch(name)
+        found = RUN_NAME.fullmatch(name)
         if found is None:
             raise ValueError(f"not the name of a run: {name}")
         return Control(self._jobs / found[1] / found[2] / "control", self._own / "runs" / name)
@@ -129,7 +130,7 @@ class LocalBackend(Backend):
             told = orders(run, control, manner, self._options.bind, None)
             return start(told, control, lock, None)
         with self._users.one() as (uid, user_lock):
-            give(run, uid)
+            give(run.folders, uid)
             told = orders(run, control, manner, self._options.bind, uid)
             return start(told, control, lock, user_lock)
 

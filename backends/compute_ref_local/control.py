@@ -1,74 +1,30 @@
-"""What is on record of a run: who supervises it, whether it began, how it ended."""
+"""What is on record of a run, and who supervises it."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from compute_ref.plugins import Exit, ExitReason
+from compute_ref.plugins.control import ControlFolder, read, write
 from compute_ref_local.pidfds import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
+class Control(ControlFolder):
     """The files in one run's control folder, and its `record` in the backend's own.
 
     The record names the supervisor; it is there from before the launch until the run has ended
-    and all of it is known from the control folder.
+    and all of it is known from the control folder. A supervisor inherits the lock; one whose
+    server died lets go of it at once, without having started anything.
     """
 
-    folder: Path
     record: Path
-
-    @property
-    def lock(self) -> Path:
-        """Locked from the beginning of a launch until it is known whether it took place."""
-        return self.folder / "lock"
-
-    @property
-    def started(self) -> Path:
-        """There once the algorithm was, or may have been, started."""
-        return self.folder / "started"
-
-    @property
-    def exit(self) -> Path:
-        """There once the run has ended and nothing of it is alive."""
-        return self.folder / "exit.json"
-
-    @property
-    def stop(self) -> Path:
-        """There once a stop was asked for, with the grace in seconds."""
-        return self.folder / "stop"
 
     @property
     def log(self) -> Path:
         """What the supervisor had to say to the operator."""
         return self.folder / "supervisor.log"
-
-    @property
-    def launched(self) -> bool:
-        """Whether nothing may be started any more under this name."""
-        return self.started.exists() or self.exit.exists()
-
-    @contextlib.contextmanager
-    def deciding(self) -> Iterator[int]:
-        """Hold the lock: no launch is under way but the caller's. Yields its descriptor.
-
-        A supervisor whose server died lets go of it at once, without having started anything.
-        """
-        lock = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield lock
-        finally:
-            os.close(lock)
 
     def write_supervisor(self, supervisor: Supervisor) -> None:
         """Keep who supervises, on the disk when this returns."""
@@ -76,39 +32,5 @@ class Control:
 
     def read_supervisor(self) -> Supervisor | None:
         """Who supervises, or None where nobody does any more or ever did."""
-        content = _read(self.record)
+        content = read(self.record)
         return None if content is None else Supervisor(*content)
-
-    def write_exit(self, end: Exit) -> None:
-        """Settle how the run ended."""
-        fields = {"code": end.code, "reason": end.reason, "message": end.message}
-        write(self.exit, json.dumps(fields))
-
-    def read_exit(self) -> Exit | None:
-        """How the run ended, or None."""
-        content = _read(self.exit)
-        if content is None:
-            return None
-        return Exit(content["code"], ExitReason(content["reason"]), content["message"])
-
-
-def write(path: Path, text: str) -> None:
-    """Replace a file, whole or not at all, on the disk when this returns."""
-    draft = path.with_name(f".{path.name}.{threading.get_ident()}")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None

@@ -29,16 +29,6 @@ SPARE_TASKS: Final = 64
 SPARE_BYTES: Final = 2**20  # so that a file that is cut off is seen to be more than is allowed
 
 
-def give(run: Run, uid: int) -> None:
-    """Let the run's user, and no other run's, into its folders; only outputs are its own."""
-    folders = run.folders
-    for folder in (folders.inputs, folders.ddos, folders.transformations, folders.logs):
-        os.chown(folder, 0, uid)
-        folder.chmod(0o750)
-    os.chown(folders.outputs, uid, uid)
-    folders.outputs.chmod(0o700)
-
-
 def orders(
     run: Run, control: Control, manner: Manner, bind: tuple[str, ...], uid: int | None
 ) -> Orders:

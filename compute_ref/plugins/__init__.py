@@ -1,6 +1,7 @@
 """What a plug-in may import: the hooks, the backend interface, the shapes they speak in."""
 
 from compute_ref.plugins.backend import (
+    RUN_NAME,
     AlgorithmUnavailable,
     Backend,
     BackendUnavailable,
@@ -20,6 +21,7 @@ from compute_ref.plugins.files import FileObject, FileUnavailable, OpenFile, Web
 from compute_ref.plugins.hookspecs import BackendFactory, hookimpl
 
 __all__ = [
+    "RUN_NAME",
     "AlgorithmUnavailable",
     "Backend",
     "BackendFactory",

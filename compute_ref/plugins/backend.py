@@ -9,12 +9,16 @@ the backend's own process or the machine was restarted.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+#: what :func:`run_name` gives: the job id and the run number
+RUN_NAME: Final = re.compile(r"compute-ref-([A-Za-z0-9][A-Za-z0-9_-]*)-([0-9]+)")
 
 
 class BackendUnavailable(Exception):
