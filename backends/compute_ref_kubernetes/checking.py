@@ -14,13 +14,14 @@ from compute_ref_kubernetes.cluster import Cluster
 from compute_ref_kubernetes.options import Options
 from compute_ref_kubernetes.users import User
 
-NEEDED: Final = {
-    "jobs.batch": ("create", "get", "list", "watch", "delete"),
-    "pods": ("list", "watch", "delete"),
-    "pods/log": ("get",),
-    "events": ("list",),
-    "networkpolicies.networking.k8s.io": ("get",),
-}
+#: what our account has to be allowed: verbs, what, and the one it is about, "" for all
+NEEDED: Final = (
+    (("create", "get", "list", "watch", "delete"), "jobs.batch", ""),
+    (("list", "watch", "delete"), "pods", ""),
+    (("get",), "pods/log", ""),
+    (("list",), "events", ""),
+    (("get",), "networkpolicies.networking.k8s.io", policies.NAME),
+)
 NO: Final = "no"
 
 
@@ -56,12 +57,12 @@ def _findings(cluster: Cluster, options: Options, data_dir: Path) -> Iterator[st
 
 
 def _forbidden(cluster: Cluster, options: Options) -> list[str]:
-    needed = {**NEEDED, **({"persistentvolumeclaims": ("get",)} if options.claim else {})}
+    claim = ((("get",), "persistentvolumeclaims", options.claim),) if options.claim else ()
     return [
         f"{verb} {resource}"
-        for resource, verbs in needed.items()
+        for verbs, resource, name in (*NEEDED, *claim)
         for verb in verbs
-        if not cluster.may(verb, resource)
+        if not cluster.may(verb, resource, name)
     ]
 
 

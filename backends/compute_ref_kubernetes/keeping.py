@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -19,7 +20,7 @@ from compute_ref_kubernetes.labels import limits_of
 from compute_ref_kubernetes.logfile import LogFile
 from compute_ref_kubernetes.observing import Closed, Observed
 from compute_ref_kubernetes.ordering import GRACE, Order
-from compute_ref_kubernetes.pods import Pod
+from compute_ref_kubernetes.pods import Object, Pod
 from compute_ref_kubernetes.waiting import hindrance, image_trouble
 
 NEVER: Final = 2**63  #: changes, more than there will be
@@ -104,7 +105,7 @@ class Keeper:
         if sight.main is not None:
             self._begin(sight.main)
         elif cause is None:
-            self._note_trouble(sight, at_last=False)
+            self._note_trouble(sight, None)
         return exit_of(sight, cause, _now())
 
     def _tend(self, sight: Sight, now: datetime) -> float | None:
@@ -139,24 +140,24 @@ class Keeper:
     def _await_begin(self, sight: Sight) -> float:
         """Give up on an algorithm whose image cannot be had, or that does not begin in time."""
         late = time.monotonic() >= self._late_at
-        trouble = self._note_trouble(sight, at_last=late)
+        events = self._cluster.events(self._subject(sight)) if late else None
+        trouble = self._note_trouble(sight, events)
         if trouble is not None:
             self.end(Exit(None, ExitReason.BACKEND, trouble), 0)
-        elif late:
-            why = hindrance(sight, self._cluster.events(self._subject(sight)))
-            message = LATE.format(self._patience, why)
+        elif events is not None:
+            message = LATE.format(self._patience, hindrance(sight, events))
             self.end(Exit(None, ExitReason.BACKEND, message), 0)
         return max(0.0, self._late_at - time.monotonic())
 
-    def _note_trouble(self, sight: Sight, *, at_last: bool) -> str | None:
+    def _note_trouble(self, sight: Sight, events: Sequence[Object] | None) -> str | None:
         """What is wrong with the image, put on record."""
-        trouble = image_trouble(sight, at_last=at_last)
+        trouble = image_trouble(sight, events)
         if trouble is not None:
             self._place.control.write_unavailable(trouble)
         return trouble
 
     def _subject(self, sight: Sight) -> str:
-        """About what the cluster is to be asked where something keeps it from going on."""
+        """About what the cluster is asked where something keeps an algorithm from beginning."""
         alive = [pod.name for pod in sight.pods if not pod.gone]
         return alive[-1] if alive else self._job
 

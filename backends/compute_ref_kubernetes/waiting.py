@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from compute_ref_kubernetes.endings import Sight
@@ -20,29 +20,39 @@ UNSTARTABLE: Final = frozenset({"ContainerCannotRun", "StartError"})
 NOTHING: Final = "the cluster made no pod for it, and did not say why"
 
 
-def image_trouble(sight: Sight, *, at_last: bool) -> str | None:
-    """Why the image cannot be used: for good or, `at_last`, as far as one can wait.
+def image_trouble(sight: Sight, events: Sequence[Object] | None = None) -> str | None:
+    """Why the image cannot be used: for good or, given `events`, as far as one can wait.
 
     That it cannot be pulled may pass, unless a registry says that there is no such image.
     """
     for pod in sight.pods:
         reason, said = _waits(pod)
-        if reason in PULLING and (at_last or reason in HOPELESS or ABSENT.search(said)):
-            return f"The image could not be pulled ({reason}): {said}"
+        if reason in PULLING and (events is not None or reason in HOPELESS or ABSENT.search(said)):
+            return f"The image could not be pulled: {_of_pulling(events or ()) or said}"
         ended = pod.guard.get("terminated") or {}
         if ended.get("reason") in UNSTARTABLE:
             return f"The image could not be started: {ended.get('message')}"
     return None
 
 
-def hindrance(sight: Sight, events: Iterable[Object]) -> str:
+def hindrance(sight: Sight, events: Sequence[Object]) -> str:
     """What an algorithm that did not begin in time is waiting for."""
     for pod in sight.pods:
         reason, said = _waits(pod)
         if said:
             return f"{reason}: {said}"
-    warnings = [event for event in events if event.get("type") == "Warning"]
-    return str(warnings[-1].get("message")) if warnings else NOTHING
+    warnings = _warnings(events)
+    return warnings[-1] if warnings else NOTHING
+
+
+def _warnings(events: Sequence[Object]) -> list[str]:
+    return [str(event.get("message")) for event in events if event.get("type") == "Warning"]
+
+
+def _of_pulling(events: Sequence[Object]) -> str:
+    """The last that a node said about a pull; the pod itself tells it only now and then."""
+    said = [text for text in _warnings(events) if text.startswith("Failed to pull image")]
+    return said[-1] if said else ""
 
 
 def _waits(pod: Pod) -> tuple[str, str]:
