@@ -103,11 +103,10 @@ class KubernetesBackend(Backend):
         control = self._place(name).control
         with suppress(FileNotFoundError), control.deciding():  # so that no launch is under way
             control.write_cause(STOPPED)
-        if control.exit.exists() or not self._there(name):
-            return
-        keeper = self._keeper(name)
-        keeper.end(STOPPED, grace)
-        keeper.settled.wait()
+        if not control.exit.exists():
+            keeper = self._keeper(name)
+            keeper.end(STOPPED, grace)
+            keeper.settled.wait()
 
     def remove(self, name: str) -> None:
         """Stop, then have the cluster forget the Job and its pods."""
@@ -145,6 +144,8 @@ class KubernetesBackend(Backend):
             return
         if not run.network:
             policies.require(self._cluster)
+        with self._keeping:
+            self._keepers.pop(name, None)  # of a stop before there was anything to stop
         self._user.lend(run.folders, control)
         job = job_of(
             run,

@@ -240,4 +240,5 @@ def _configuration(context: str) -> Any:
             " server in a pod with a service account"
         ) from broken
     found.connection_pool_maxsize = CONNECTIONS
+    found.retries = 1  # for a kept connection that the cluster has closed meanwhile
     return found

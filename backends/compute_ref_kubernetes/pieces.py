@@ -36,29 +36,26 @@ class Pieces:
     def take(self, data: bytes) -> Iterator[Piece]:
         """The pieces that are whole with `data`."""
         self._left += data
-        while len(self._left) > LONGEST and (piece := self._next(PIECE)) is not None:
-            yield piece
-        if self._left.endswith(b"\n"):
-            yield from self.rest()
+        return self._whole(1 if data.endswith(b"\n") else PIECE)
 
     def rest(self) -> Iterator[Piece]:
         """What is left, the log being at its end."""
-        while self._left:
-            piece = self._next(1)
-            if piece is None:
-                return
-            yield piece
+        return self._whole(1)
 
-    def _next(self, least: int) -> Piece | None:
-        """The next piece that ends a line, or has `least` bytes."""
-        found = TIME.match(self._left)
-        start = found.end() if found else 0
-        newline = self._left.find(b"\n", start, start + PIECE)
-        if newline < 0 and len(self._left) - start < least:
-            return None
-        if found or not self._within:
-            self._time = found[1].decode() if found else ""
-        end = newline + 1 if newline >= 0 else start + PIECE
-        text, self._left = self._left[start:end], self._left[end:]
-        self._within = newline < 0
-        return Piece(self._time, text)
+    def _whole(self, least: int) -> Iterator[Piece]:
+        """Pieces that end a line, or have `least` bytes."""
+        at = 0
+        while at < len(self._left):
+            found = TIME.match(self._left, at)
+            if found is None and least > 1 and len(self._left) - at <= LONGEST:
+                break  # perhaps a time of which a part is still to come
+            start = found.end() if found else at
+            newline = self._left.find(b"\n", start, start + PIECE)
+            if newline < 0 and len(self._left) - start < least:
+                break
+            if found or not self._within:
+                self._time = found[1].decode() if found else ""
+            at = newline + 1 if newline >= 0 else min(start + PIECE, len(self._left))
+            self._within = newline < 0
+            yield Piece(self._time, self._left[start:at])
+        self._left = self._left[at:]

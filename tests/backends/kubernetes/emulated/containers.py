@@ -99,11 +99,13 @@ class Log:
         left = b""
         while data := os.read(source.fileno(), 65536):
             left += data
-            while b"\n" in left[:PIECE] or len(left) >= PIECE:
-                end = left.find(b"\n", 0, PIECE) + 1 or PIECE
-                self._add(left[:end], within)
-                within = not left[:end].endswith(b"\n")
-                left = left[end:]
+            at = 0
+            while (end := left.find(b"\n", at, at + PIECE) + 1) or len(left) - at >= PIECE:
+                end = end or at + PIECE
+                self._add(left[at:end], within)
+                within = not left[at:end].endswith(b"\n")
+                at = end
+            left = left[at:]
         if left:
             self._add(left, within)
 
