@@ -16,6 +16,7 @@ from typing import Any, Final
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
+from yaml import YAMLError
 
 from compute_ref.plugins import BackendUnavailable
 from compute_ref_kubernetes.streams import Stream
@@ -234,7 +235,7 @@ def _configuration(context: str) -> Any:
             config.load_kube_config(file, context or None, client_configuration=found)
         else:
             config.load_incluster_config(client_configuration=found)
-    except (config.ConfigException, OSError) as broken:
+    except (config.ConfigException, YAMLError, OSError) as broken:
         raise BackendUnavailable(
             f"no cluster is configured ({broken}): name a kubeconfig in KUBECONFIG, or run the"
             " server in a pod with a service account"

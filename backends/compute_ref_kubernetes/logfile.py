@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -85,7 +86,8 @@ class LogFile:
 
     def say(self, text: str) -> None:
         """Add a line of the server's own, whatever the limit, after all else."""
-        self._write(f"[{text}]\n".encode())
+        with suppress(OSError):
+            _write(self._file, f"[{text}]\n".encode(), self._position.size)
 
     def _is_there(self, piece: Piece) -> bool:
         """By number or, where a node has thrown the first pieces away, by time."""
@@ -96,20 +98,25 @@ class LogFile:
     def _add(self, piece: Piece) -> None:
         left = self._limit - self._position.size
         full = len(piece.text) > left
-        written = self._write(piece.text[:left] + (CUT if full else b""))
-        self._position = replace(
+        text = piece.text[:left] + (CUT if full else b"")
+        noted = replace(
             self._position,
             first=self._first,
             taken=self._read,
             last=piece.time,
-            size=self._position.size + written,
+            size=self._position.size + len(text),
             full=int(full),
         )
-        os.pwrite(self._kept, self._position.text().encode(), 0)
-
-    def _write(self, text: bytes) -> int:
         try:
-            return os.pwrite(self._file, text, self._position.size)
+            _write(self._file, text, self._position.size)
+            _write(self._kept, noted.text().encode(), 0)
+            self._position = noted
         except OSError:
             self._broken = True
-            return 0
+
+
+def _write(file: int, text: bytes, at: int) -> None:
+    """Write all of it; a disk that is nearly full takes a part."""
+    while text:
+        written = os.pwrite(file, text, at)
+        text, at = text[written:], at + written

@@ -6,6 +6,7 @@ A real one is that of KUBECONFIG; it has to have one node, on which this machine
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import tempfile
@@ -52,9 +53,9 @@ class Admin:
 
     def __init__(self, cluster: Cluster) -> None:
         self._namespace = cluster.namespace
-        self.core = client.CoreV1Api(cluster.admin)
-        self.batch = client.BatchV1Api(cluster.admin)
-        self.networking = client.NetworkingV1Api(cluster.admin)
+        self.core: Any = client.CoreV1Api(cluster.admin)
+        self.batch: Any = client.BatchV1Api(cluster.admin)
+        self.networking: Any = client.NetworkingV1Api(cluster.admin)
 
     def pods(self, run: str) -> list[Object]:
         """The pods of a run that the cluster shows."""
@@ -74,10 +75,7 @@ class Admin:
         )
 
     def _list(self, call: Any, selector: str) -> list[Object]:
-        import json
-
-        answer = call(self._namespace, label_selector=selector, _preload_content=False)
-        items: list[Object] = json.loads(answer.data)["items"]
+        items: list[Object] = _json(call, self._namespace, label_selector=selector)["items"]
         return items
 
 
@@ -123,13 +121,13 @@ class RealCluster:
     def __init__(self, folder: Path) -> None:
         self.namespace = f"compute-ref-test-{secrets.token_hex(4)}"
         self.admin = config.new_client_from_config(os.environ["KUBECONFIG"])
-        self._core = client.CoreV1Api(self.admin)
+        self._core: Any = client.CoreV1Api(self.admin)
         name, _, tag = self._find_image().rpartition(":")
         self.image = Image(name, tag, "")
         host = urlsplit(self.admin.configuration.host)
         assert host.hostname is not None
         self.wire = Wire((host.hostname, host.port or 443))
-        self._core.create_namespace({"metadata": {"name": self.namespace}}, _preload_content=False)
+        _json(self._core.create_namespace, {"metadata": {"name": self.namespace}})
         self._apply()
         self.kubeconfig = str(folder / "kubeconfig")
         cluster = {
@@ -144,9 +142,9 @@ class RealCluster:
         self._core.delete_namespace(self.namespace, _preload_content=False)
 
     def _apply(self) -> None:
-        access = client.RbacAuthorizationV1Api(self.admin)
-        networking = client.NetworkingV1Api(self.admin)
-        make = {
+        access: Any = client.RbacAuthorizationV1Api(self.admin)
+        networking: Any = client.NetworkingV1Api(self.admin)
+        make: dict[str, Any] = {
             "ServiceAccount": self._core.create_namespaced_service_account,
             "Role": access.create_namespaced_role,
             "RoleBinding": access.create_namespaced_role_binding,
@@ -158,13 +156,9 @@ class RealCluster:
             make[manifest["kind"]](self.namespace, manifest, _preload_content=False)
 
     def _token(self) -> str:
-        import json
-
         request = {"spec": {"audiences": [], "expirationSeconds": 7200}}
-        answer = self._core.create_namespaced_service_account_token(
-            "compute-ref", self.namespace, request, _preload_content=False
-        )
-        return str(json.loads(answer.data)["status"]["token"])
+        make = self._core.create_namespaced_service_account_token
+        return str(_json(make, "compute-ref", self.namespace, request)["status"]["token"])
 
     def _authority(self) -> str:
         found = self.admin.configuration
@@ -175,12 +169,9 @@ class RealCluster:
         """The configured one, or a busybox that a node has."""
         if "COMPUTE_REF_TEST_IMAGE" in os.environ:
             return os.environ["COMPUTE_REF_TEST_IMAGE"]
-        import json
-
-        nodes = json.loads(self._core.list_node(_preload_content=False).data)["items"]
         names = [
             name
-            for node in nodes
+            for node in _json(self._core.list_node)["items"]
             for image in node["status"].get("images", ())
             for name in image.get("names") or ()
             if "busybox" in name and "@" not in name
@@ -204,6 +195,11 @@ def chosen_cluster() -> Iterator[EmulatedCluster | RealCluster]:
 def manifests(name: str) -> list[Object]:
     """The objects of one file of the deployment manifests."""
     return [one for one in yaml.safe_load_all((BASE / name).read_text()) if one]
+
+
+def _json(call: Any, *args: Any, **options: Any) -> Object:
+    answer: Object = json.loads(call(*args, **options, _preload_content=False).data)
+    return answer
 
 
 def _write_kubeconfig(file: str, cluster: Object, user: Object) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from compute_ref.plugins import AlgorithmUnavailable, Exit, ExitReason, Image
 from compute_ref_kubernetes import endings
 from compute_ref_kubernetes.labels import object_name
-from tests.backends.kubernetes.clusters import EmulatedCluster
+from tests.backends.kubernetes.clusters import EmulatedCluster, Object, RealCluster
 from tests.backends.kubernetes.conftest import Place
 
 FOREVER = "echo ready; sleep 600"
@@ -57,7 +58,10 @@ class TestWaiting:
         assert place.pods(run) == []
 
     def test_a_job_of_which_the_cluster_makes_no_pod(
-        self, make_place: Callable[..., Place], emulated: EmulatedCluster, monkeypatch
+        self,
+        make_place: Callable[..., Place],
+        emulated: EmulatedCluster,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(emulated.emulation, "_make_pod", lambda job: None)
         place = make_place(pending_timeout=1)
@@ -75,7 +79,7 @@ class TestWaiting:
         assert end.message.endswith("exceeded quota: pods=0")
 
     def test_a_volume_that_is_not_the_servers(
-        self, make_place: Callable[..., Place], tmp_path
+        self, make_place: Callable[..., Place], tmp_path: Path
     ) -> None:
         place = make_place()
         (tmp_path / "elsewhere").mkdir(mode=0o755)
@@ -137,7 +141,9 @@ class TestEvictions:
         end = place.wait(handle)
         assert (end.reason, end.message) == (ExitReason.EVICTED, said)
 
-    def test_the_clusters_own_deadline(self, make_place: Callable[..., Place], monkeypatch) -> None:
+    def test_the_clusters_own_deadline(
+        self, make_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("compute_ref_kubernetes.bounds.Bounds.exceeded", lambda *_: None)
         monkeypatch.setattr("compute_ref_kubernetes.manifest.GRACE", 2)
         place = make_place(pending_timeout=5)
@@ -193,16 +199,16 @@ class TestLosses:
 
 class TestOnce:
     @pytest.fixture
-    def legacy(self, cluster) -> object:
+    def legacy(self, cluster: EmulatedCluster | RealCluster) -> Iterator[None]:
         """A cluster that makes a second pod, as those before 1.26 do; a real one may be one."""
-        if cluster.emulated:
+        if isinstance(cluster, EmulatedCluster):
             cluster.emulation.legacy = True
-        yield cluster
-        if cluster.emulated:
+        yield
+        if isinstance(cluster, EmulatedCluster):
             cluster.emulation.legacy = False
 
     def test_a_second_pod_does_not_begin_the_algorithm_again(
-        self, place: Place, legacy: object
+        self, place: Place, legacy: None
     ) -> None:
         run = place.run("echo once >> $OUTPUTS/times; echo ready; sleep 600")
         handle = place.backend.launch(run)
@@ -215,7 +221,7 @@ class TestOnce:
         assert place.output(run, "times") == "once\n"
 
     def test_while_the_server_watches_the_first_pods_end_is_told(
-        self, place: Place, legacy: object
+        self, place: Place, legacy: None
     ) -> None:
         run = place.run("echo once >> $OUTPUTS/times; echo ready; sleep 600; exit 7")
         handle = place.backend.launch(run)
@@ -225,5 +231,5 @@ class TestOnce:
         assert place.output(run, "times") == "once\n"
 
 
-def _over(pod: dict) -> bool:  # type: ignore[type-arg]
+def _over(pod: Object) -> bool:
     return pod["status"]["phase"] in ("Succeeded", "Failed")

@@ -70,12 +70,19 @@ class TestConnections:
         run = place.run(f"echo ready; {UNTIL_GO}")
         handle = place.backend.launch(run)
         place.ready(run)
-        waiting = threading.Thread(
-            target=lambda: pytest.raises(BackendUnavailable, place.backend.wait, handle, None)
-        )
+        told: list[str] = []
+
+        def wait() -> None:
+            try:
+                place.backend.wait(handle, None)
+            except BackendUnavailable as closed:
+                told.append(str(closed))
+
+        waiting = threading.Thread(target=wait)
         waiting.start()
         place.backend.close()
         waiting.join()
+        assert told == ["the server ends; the run goes on"]
         place.backend = place.another_backend()
         (run.folders.outputs / "go").touch()
         assert place.wait(handle) == Exit(0)

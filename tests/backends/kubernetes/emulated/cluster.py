@@ -84,6 +84,9 @@ class Cluster:
         if resource == "jobs":
             self.store.change("jobs", namespace, name, _foreground)
             return
+        if resource != "pods":
+            self.store.remove(resource, namespace, name)
+            return
         grace = options.get("gracePeriodSeconds", "none")
         if grace == "none":
             grace = shown["spec"].get("terminationGracePeriodSeconds", 30)

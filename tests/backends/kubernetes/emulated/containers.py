@@ -72,8 +72,8 @@ class Container:
         self.log.take(self._process.stdout)
         self.code = self._process.wait()
         self._process.stdout.close()
-        self._ended.set()
         self.log.end()
+        self._ended.set()
 
     def _watch_memory(self, limit: int) -> None:
         while not self._ended.wait(0.05):
@@ -118,12 +118,12 @@ class Log:
         done = 0
         while True:
             with self._changed:
-                if follow:
-                    self._changed.wait_for(lambda: self._ended or len(self.pieces) > done)
+                while follow and not self._ended and len(self.pieces) == done:
+                    self._changed.wait()
                 new, done = self.pieces[done:], len(self.pieces)
                 ended = self._ended or not follow
             yield b"".join(new)
-            if ended and done == len(self.pieces):
+            if ended:
                 return
 
     def _add(self, text: bytes, within: bool) -> None:
