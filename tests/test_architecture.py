@@ -61,6 +61,7 @@ LIBRARIES = {
     "waitress": ("compute_ref/serving.py", "compute_ref/channels.py"),
     "rich": ("compute_ref/cli/",),
     "click": ("compute_ref/cli/", "conformance/"),
+    "kubernetes": ("backends/compute_ref_kubernetes/cluster.py",),
 }
 ONE_MACHINE = re.compile(r"(?<![\w.:/~-])/(?:home|Users|work|opt|mnt)/[\w.-]+")
 

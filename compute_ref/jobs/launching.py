@@ -126,4 +126,5 @@ def limits(environment: Environment) -> Limits:
         log=int(environment.logMB * MIB),
         seconds=environment.maxJobDuration,
         processes=environment.processes,
+        gpus=environment.gpuNumber,
     )

@@ -55,7 +55,8 @@ class Limits:
     """What one run may use at most; 0 is no limit.
 
     `cpus` in processors, `memory`, `disk` (bytes below outputs and other writable places in
-    total) and `log` in bytes, `seconds` of real time, `processes` at once.
+    total) and `log` in bytes, `seconds` of real time, `processes` at once. `gpus` is not a limit
+    but how many the run is to have.
     """
 
     cpus: float = 0
@@ -64,6 +65,7 @@ class Limits:
     log: int = 0
     seconds: float = 0
     processes: int = 0
+    gpus: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,332 @@
+"""A run goes on without the server that launched it, and its name is never run twice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from compute_ref.plugins import BackendUnavailable, Exit, ExitReason, Handle, Run
+from compute_ref_kubernetes.backend import KubernetesBackend
+from compute_ref_kubernetes.labels import object_name
+from tests.backends.kubernetes.conftest import Place
+
+LAUNCHER = str(Path(__file__).with_name("launcher.py"))
+UNTIL_GO = "until test -e $OUTPUTS/go; do sleep 0.05; done"
+
+Server = Callable[[Run], subprocess.Popen[str]]
+
+
+@pytest.fixture
+def server(place: Place) -> Iterator[Server]:
+    """Launch a run from another process, which the test kills."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def launch(run: Run) -> subprocess.Popen[str]:
+        cluster = place.cluster
+        image = f"{cluster.image.name}:{cluster.image.tag}"
+        arguments = [str(place.data_dir), run.job_id, run.entrypoint, cluster.namespace, image]
+        process = subprocess.Popen(
+            [sys.executable, LAUNCHER, *arguments, str(run.limits.log)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        begun.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("launched")
+        return process
+
+    yield launch
+    for process in begun:
+        with process:
+            process.kill()
+
+
+class TestAdoption:
+    def test_a_run_outlives_a_killed_server_and_is_taken_up_by_the_next(
+        self, place: Place, server: Server
+    ) -> None:
+        run = place.run(f"{UNTIL_GO}; echo on; exit 9")
+        server(run).kill()
+        handle = place.backend.find(place.name(run))
+        assert handle is not None
+        assert place.backend.wait(handle, 0) is None
+        assert handle.name in place.backend.list()
+        (run.folders.outputs / "go").touch()
+        assert place.wait(handle) == Exit(9)
+        assert place.log(run) == "on\n"
+
+    def test_a_run_that_ended_while_no_server_was_there_is_found_too(
+        self, place: Place, server: Server
+    ) -> None:
+        run = place.run("echo said; exit 9")
+        server(run).kill()
+        place.until(lambda: place.pods(run)[0]["status"]["phase"] == "Failed")
+        for _ in range(2):
+            handle = place.backend.find(place.name(run))
+            assert handle is not None
+            assert place.wait(handle) == Exit(9)
+        assert place.log(run) == "said\n"
+
+    def test_the_log_goes_on_where_the_killed_server_left_it(
+        self, place: Place, server: Server
+    ) -> None:
+        run = place.run(
+            "n=0; while [ $n -lt 3000 ]; do n=$((n + 1)); echo line $n; done;"
+            f"{UNTIL_GO}; while [ $n -lt 6000 ]; do n=$((n + 1)); echo line $n; done"
+        )
+        first = server(run)
+        place.until(lambda: "line 1000\n" in place.log(run))
+        first.kill()
+        first.wait()
+        (run.folders.outputs / "go").touch()
+        handle = place.backend.find(place.name(run))
+        assert handle is not None
+        assert place.wait(handle) == Exit(0)
+        assert place.log(run) == "".join(f"line {n}\n" for n in range(1, 6001))
+
+    def test_a_log_that_was_cut_stays_cut(self, place: Place, server: Server) -> None:
+        run = place.run(f"yes said | head -c 50000; {UNTIL_GO}; echo on", log=10_000)
+        first = server(run)
+        place.until(lambda: "cut off" in place.log(run))
+        first.kill()
+        first.wait()
+        (run.folders.outputs / "go").touch()
+        assert place.wait(Handle(place.name(run))) == Exit(0)
+        assert place.log(run).count("cut off") == 1
+        assert place.log(run).endswith("allows.]\n")
+
+    def test_the_next_server_can_stop_it(self, place: Place, server: Server) -> None:
+        run = place.run("echo ready; sleep 600; exit 7")
+        first = server(run)
+        place.ready(run)
+        first.kill()
+        place.backend.stop(place.name(run), 5)
+        assert place.wait(Handle(place.name(run))) == Exit(7)
+
+    def test_a_stop_that_a_killed_server_began_is_finished(
+        self, place: Place, server: Server
+    ) -> None:
+        run = place.run("echo ready; sleep 600; exit 7")
+        first = server(run)
+        place.ready(run)
+        first.kill()
+        first.wait()
+        from compute_ref_kubernetes.control import Control
+
+        Control(run.folders.control).write_cause(Exit(None, ExitReason.STORAGE, "Too much."))
+        end = place.wait(Handle(place.name(run)))
+        assert end == Exit(7, ExitReason.STORAGE, "Too much.")
+
+
+class TestNames:
+    def test_launching_a_name_again_starts_nothing(self, place: Place) -> None:
+        run = place.run(f"echo once >> $OUTPUTS/times; {UNTIL_GO}")
+        first = place.backend.launch(run)
+        assert place.backend.launch(run).name == first.name
+        assert place.another_backend().launch(run).name == first.name
+        (run.folders.outputs / "go").touch()
+        assert place.wait(first) == Exit(0)
+        assert place.wait(place.another_backend().launch(run)) == Exit(0)
+        assert place.output(run, "times") == "once\n"
+
+    def test_launching_a_name_many_times_at_once_starts_it_once(self, place: Place) -> None:
+        run = place.run("echo once >> $OUTPUTS/times")
+        backends = [place.another_backend() for _ in range(4)]
+        barrier, ends = threading.Barrier(4), []
+
+        def launch(backend: KubernetesBackend) -> None:
+            barrier.wait()
+            ends.append(backend.wait(backend.launch(run), 100))
+
+        threads = [threading.Thread(target=launch, args=(backend,)) for backend in backends]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert ends == [Exit(0)] * 4
+        assert place.output(run, "times") == "once\n"
+
+    def test_a_run_whose_job_is_gone_is_not_launched_again(self, place: Place) -> None:
+        run = place.run("echo once >> $OUTPUTS/times; echo ready; sleep 600")
+        place.backend.launch(run)
+        place.ready(run)
+        place.backend.close()
+        place.admin.delete_job(object_name(place.name(run)))
+        place.until(lambda: place.pods(run) == [])
+        place.backend = place.another_backend()
+        end = place.finish(run)
+        assert (end.code, end.reason) == (None, ExitReason.LOST)
+        assert place.output(run, "times") == "once\n"
+
+    def test_an_answer_that_was_lost_does_not_make_a_second_job(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = place.run("echo once >> $OUTPUTS/times")
+        create = place.backend._cluster.create_job
+
+        def interrupted(job: object) -> bool:
+            create(job)  # type: ignore[arg-type]
+            raise BackendUnavailable("the answer was lost")
+
+        monkeypatch.setattr(place.backend._cluster, "create_job", interrupted)
+        with pytest.raises(BackendUnavailable):
+            place.backend.launch(run)
+        assert place.finish(run) == Exit(0)
+        assert place.output(run, "times") == "once\n"
+
+    def test_a_name_is_not_found_before_it_is_launched(self, place: Place) -> None:
+        run = place.run("true")
+        assert place.backend.find(place.name(run)) is None
+        assert place.backend.find("compute-ref-job99z-1") is None
+        assert place.backend.list() == set()
+
+    def test_a_job_id_that_the_cluster_could_not_bear_is_run_under_another_name(
+        self, place: Place
+    ) -> None:
+        from dataclasses import replace
+
+        plain = place.run("echo x > $OUTPUTS/x")
+        job_id = "Job_" + "x" * 100 + plain.job_id
+        root = plain.folders.root.parent.parent / job_id / "1"
+        plain.folders.root.parent.rename(root.parent)
+        names = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
+        folders = type(plain.folders)(root, *(root / name for name in names))
+        place.runs.remove(plain)
+        run = replace(plain, job_id=job_id, folders=folders)
+        place.runs.append(run)
+        assert place.finish(run) == Exit(0)
+        assert place.name(run) in place.backend.list()
+        assert place.output(run, "x") == "x\n"
+
+    def test_no_name_leads_out_of_the_data_folder(self, place: Place) -> None:
+        for name in ("compute-ref-../../etc-1", "compute-ref-a/b-1", "other", "compute-ref-.-1"):
+            with pytest.raises(ValueError, match="not the name of a run"):
+                place.backend.find(name)
+
+
+class TestStops:
+    def test_an_algorithm_that_ignores_term_is_killed_after_the_grace(self, place: Place) -> None:
+        run = place.run("sh $ALGO", code="trap '' TERM; echo ready; while :; do sleep 1; done")
+        handle = place.backend.launch(run)
+        place.ready(run)
+        began = time.monotonic()
+        place.backend.stop(handle.name, 1)
+        assert time.monotonic() - began < 20
+        assert place.backend.wait(handle, 0) == Exit(137)
+
+    def test_one_that_listens_ends_in_its_own_way(self, place: Place) -> None:
+        run = place.run(
+            "echo first; sh $ALGO; echo last",
+            code="trap 'echo saved > $OUTPUTS/saved; exit 5' TERM; echo ready; sleep 600 & wait",
+        )
+        handle = place.backend.launch(run)
+        place.ready(run)
+        place.backend.stop(handle.name, 15)
+        assert place.backend.wait(handle, 0) == Exit(0)
+        assert place.output(run, "saved") == "saved\n"
+        assert place.log(run).endswith("last\n")
+
+    def test_waiting_ends_when_another_stops_the_run(self, place: Place) -> None:
+        run = place.run("echo ready; sleep 600")
+        handle = place.backend.launch(run)
+        place.ready(run)
+        ends: list[Exit | None] = []
+        waiting = threading.Thread(target=lambda: ends.append(place.backend.wait(handle, None)))
+        waiting.start()
+        place.backend.stop(handle.name, 5)
+        waiting.join()
+        assert ends == [Exit(143)]
+
+    def test_a_run_stopped_before_its_launch_never_starts(self, place: Place) -> None:
+        run = place.run("echo never > $OUTPUTS/never")
+        place.backend.stop(place.name(run), 5)
+        handle = place.backend.launch(run)
+        assert place.wait(handle).code is None
+        assert place.pods(run) == []
+        assert not (run.folders.outputs / "never").exists()
+
+    def test_a_launch_that_waits_for_its_image_comes_back_when_it_is_stopped(
+        self, place: Place
+    ) -> None:
+        from dataclasses import replace
+
+        from compute_ref.plugins import Image
+
+        run = replace(place.run("true"), image=Image("registry.invalid/nothing", "1", ""))
+        launching = threading.Thread(target=place.backend.launch, args=(run,))
+        launching.start()
+        place.until(lambda: place.pods(run))
+        began = time.monotonic()
+        place.backend.stop(place.name(run), 5)
+        launching.join()
+        assert time.monotonic() - began < 20
+        assert place.backend.wait(Handle(place.name(run)), 0) == Exit(None)
+        place.until(lambda: place.pods(run) == [])
+
+    def test_stop_and_remove_may_come_at_any_time_and_twice(self, place: Place) -> None:
+        run = place.run("echo ready; sleep 600")
+        for name in (place.name(run), "compute-ref-job99z-1"):
+            place.backend.remove(name)
+            place.backend.stop(name, 0)
+        (run.folders.control / "stop").unlink()
+        handle = place.backend.launch(run)
+        for _ in range(2):
+            place.backend.stop(handle.name, 0)
+            place.backend.remove(handle.name)
+        assert place.pods(run) == []
+        assert place.backend.list() == set()
+
+    def test_a_run_whose_folder_is_gone_is_still_ended(self, place: Place) -> None:
+        run = place.run("echo ready; sleep 600")
+        handle = place.backend.launch(run)
+        place.ready(run)
+        shutil.rmtree(run.folders.root.parent)
+        place.restart()
+        assert handle.name in place.backend.list()
+        place.backend.remove(handle.name)
+        assert place.pods(run) == []
+        assert place.backend.list() == set()
+
+
+class TestServers:
+    def test_two_in_one_namespace_never_touch_each_others_runs(
+        self, make_place: Callable[..., Place]
+    ) -> None:
+        one, other = make_place(), make_place()
+        run = one.run(f"echo ready; {UNTIL_GO}")
+        handle = one.backend.launch(run)
+        assert other.backend.list() == set()
+        assert other.backend.find(handle.name) is None
+        other.backend.stop(handle.name, 0)
+        other.backend.remove(handle.name)
+        (run.folders.outputs / "go").touch()
+        assert one.wait(handle) == Exit(0)
+
+    def test_a_name_that_another_server_uses_is_refused(
+        self, make_place: Callable[..., Place]
+    ) -> None:
+        one, other = make_place(), make_place()
+        run = one.run(f"echo ready; {UNTIL_GO}")
+        handle = one.backend.launch(run)
+        shutil.copytree(run.folders.root, other.data_dir / "jobs" / run.job_id / "1")
+        root = other.data_dir / "jobs" / run.job_id / "1"
+        shutil.rmtree(root / "control")
+        (root / "control").mkdir()
+        from dataclasses import replace
+
+        names = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
+        folders = type(run.folders)(root, *(root / name for name in names))
+        with pytest.raises(BackendUnavailable, match="another server has a Job"):
+            other.backend.launch(replace(run, folders=folders))
+        (run.folders.outputs / "go").touch()
+        assert one.wait(handle) == Exit(0)

@@ -1,0 +1,138 @@
+"""Algorithms that take more than they may: each is ended, and told why."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from compute_ref.plugins import Exit, ExitReason
+from tests.backends.kubernetes.conftest import Place
+
+MIB = 2**20
+FILL = "number=0; while :; do number=$((number + 1)); {}; sleep 0.02; done"
+
+
+class TestTime:
+    def test_the_time_limit_ends_it_and_it_is_asked_first(self, place: Place) -> None:
+        run = place.run(
+            "sh $ALGO",
+            code="trap 'echo saved > $OUTPUTS/saved; exit 7' TERM; echo begun; sleep 600 & wait",
+            seconds=1,
+        )
+        end = place.finish(run)
+        assert (end.reason, end.code) == (ExitReason.TIMEOUT, 7)
+        assert place.output(run, "saved") == "saved\n"
+        assert place.log(run) == "begun\n[The algorithm reached the time limit.]\n"
+
+    def test_time_begins_with_the_algorithm_and_goes_on_while_no_server_is_there(
+        self, place: Place
+    ) -> None:
+        run = place.run("echo ready; sleep 600", seconds=3)
+        handle = place.backend.launch(run)
+        place.ready(run)
+        place.backend.close()
+        time.sleep(4)
+        place.backend = place.another_backend()
+        began = time.monotonic()
+        assert place.wait(handle).reason is ExitReason.TIMEOUT
+        assert time.monotonic() - began < place.cluster.patience
+
+
+class TestMemory:
+    def test_of_the_algorithm(self, place: Place) -> None:
+        run = place.run("head -c 300m /dev/zero | tail; exit $?", memory=64 * MIB)
+        end = place.finish(run)
+        assert (end.reason, end.code) == (ExitReason.OOM, 137)
+        assert place.log(run).endswith(
+            "[The algorithm used more memory than the environment has.]\n"
+        )
+
+    def test_an_algorithm_that_survives_it_is_let_be(self, place: Place) -> None:
+        run = place.run("head -c 300m /dev/zero | tail; echo on; exit 0", memory=64 * MIB)
+        assert place.finish(run) == Exit(0)
+        assert place.log(run).endswith("on\n")
+
+    def test_tmp_is_bounded(self, place: Place) -> None:
+        run = place.run("head -c 300m /dev/zero > /tmp/big || exit 9", memory=64 * MIB)
+        assert place.finish(run).code in (9, 137)
+
+
+class TestDisk:
+    @pytest.mark.parametrize(
+        "fill",
+        [
+            FILL.format("head -c 1m /dev/zero > $OUTPUTS/$number"),
+            "while :; do head -c 1m /dev/zero; sleep 0.02; done > $OUTPUTS/big",
+            "truncate -s 1T $OUTPUTS/big; sleep 600",
+            FILL.format("mkdir -p $OUTPUTS/a/$number; truncate -s 1M $OUTPUTS/a/$number/x"),
+        ],
+        ids=["many", "one", "sparse", "deep"],
+    )
+    def test_outputs_however_they_are_filled(self, place: Place, fill: str) -> None:
+        run = place.run(fill, disk=20 * MIB)
+        end = place.finish(run)
+        assert end.reason is ExitReason.STORAGE
+        assert place.log(run).endswith("more than the environment's disk holds.]\n")
+
+    def test_what_was_written_in_the_last_moment_counts(self, place: Place) -> None:
+        run = place.run("head -c 8m /dev/zero > $OUTPUTS/big", disk=4 * MIB)
+        assert place.finish(run).reason is ExitReason.STORAGE
+
+    def test_another_run_goes_on(self, place: Place) -> None:
+        other = place.run("until test -e $OUTPUTS/go; do sleep 0.05; done", disk=20 * MIB)
+        handle = place.backend.launch(other)
+        run = place.run("truncate -s 1T $OUTPUTS/big; sleep 600", disk=20 * MIB)
+        assert place.finish(run).reason is ExitReason.STORAGE
+        (other.folders.outputs / "go").touch()
+        assert place.wait(handle) == Exit(0)
+
+
+class TestLog:
+    def test_a_chatty_one_is_cut_once_and_the_algorithm_goes_on(self, place: Place) -> None:
+        run = place.run("yes said | head -c 300000; echo x > $OUTPUTS/after", log=10_000)
+        assert place.finish(run) == Exit(0)
+        log = place.log(run)
+        assert log.startswith("said\n" * 2000)
+        assert log.count("cut off") == 1
+        assert 10_000 < len(log) < 10_200
+        assert place.output(run, "after") == "x\n"
+
+    def test_one_as_long_as_allowed_is_whole(self, place: Place) -> None:
+        run = place.run("printf 0123456789", log=10)
+        assert place.finish(run) == Exit(0)
+        assert place.log(run) == "0123456789"
+
+    def test_why_it_was_ended_is_said_below_what_was_cut(self, place: Place) -> None:
+        run = place.run("yes", log=1_000, seconds=1)
+        assert place.finish(run).reason is ExitReason.TIMEOUT
+        assert place.log(run).endswith("allows.]\n[The algorithm reached the time limit.]\n")
+
+    def test_lines_of_any_length_arrive_as_they_were_said(self, place: Place) -> None:
+        run = place.run(
+            "for length in 1 100 16383 16384 16385 50000; do\n"
+            "  head -c $length /dev/zero | tr '\\0' x; echo; done; printf end"
+        )
+        assert place.finish(run) == Exit(0)
+        lines = place.log(run).split("\n")
+        assert [len(line) for line in lines] == [1, 100, 16383, 16384, 16385, 50000, 3]
+        assert set("".join(lines[:-1])) == {"x"}
+
+    def test_it_arrives_while_the_algorithm_runs(self, place: Place) -> None:
+        run = place.run("echo ready; until test -e $OUTPUTS/go; do sleep 0.05; done; echo on")
+        handle = place.backend.launch(run)
+        place.ready(run)
+        assert place.backend.wait(handle, 0) is None
+        (run.folders.outputs / "go").touch()
+        assert place.wait(handle) == Exit(0)
+        assert place.log(run) == "ready\non\n"
+
+    def test_standard_error_is_in_it(self, place: Place) -> None:
+        run = place.run("echo out; echo err >&2")
+        assert place.finish(run) == Exit(0)
+        assert sorted(place.log(run).split()) == ["err", "out"]
+
+    def test_bytes_that_are_no_text_stay_what_they_are(self, place: Place) -> None:
+        run = place.run(r"printf '\377\000\n'")
+        assert place.finish(run) == Exit(0)
+        assert (run.folders.logs / "algorithm.log").read_bytes() == b"\xff\x00\n"
