@@ -5,7 +5,7 @@ from compute_ref.plugins import Limits
 from compute_ref.settings import Environment
 
 
-def test_a_run_may_use_what_its_environment_says():
+def test_a_run_may_use_what_its_environment_says() -> None:
     environment = Environment(
         "large",
         "instant",
