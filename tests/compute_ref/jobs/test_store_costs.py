@@ -6,6 +6,7 @@ is taken meanwhile.
 
 from __future__ import annotations
 
+import gc
 import sys
 import tracemalloc
 from collections import Counter
@@ -86,11 +87,13 @@ def counted(action: Callable[[], object]) -> int:
         nonlocal number
         number += event in ("call", "c_call")
 
+    gc.disable()  # what it calls is not ours
     sys.setprofile(count)
     try:
         action()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return number
 
 
