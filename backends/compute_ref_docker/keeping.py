@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from compute_ref.plugins import BackendUnavailable, Exit, ExitReason
-from compute_ref_docker.disk import bytes_below
+from compute_ref.plugins.disk import bytes_below
 from compute_ref_docker.endings import STORAGE, TIMEOUT
 
 logger = logging.getLogger("compute_ref.docker")

@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any, Final
 
 from compute_ref.plugins import BackendUnavailable, Exit, ExitReason
+from compute_ref.plugins.disk import bytes_below
 from compute_ref.plugins.folders import take_back
 from compute_ref_docker.algorithm_log import AlgorithmLog
 from compute_ref_docker.containers import LIMITS, Container, Containers
-from compute_ref_docker.disk import bytes_below
 from compute_ref_docker.endings import LOST, Evidence, exit_of
 from compute_ref_docker.keeping import Bounds, Keeper
 from compute_ref_docker.places import Place

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from compute_ref.plugins import Exit, Limits
-from compute_ref_kubernetes.disk import bytes_below
+from compute_ref.plugins.disk import bytes_below
 from compute_ref_kubernetes.endings import STORAGE, TIMEOUT
 
 SAMPLE: Final = 0.25  #: seconds between two looks at the outputs: the only sampling

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
 from compute_ref.plugins import Exit, ExitReason
-from compute_ref_docker.disk import bytes_below
 from tests.backends.docker.conftest import Place
 
 MIB = 2**20
@@ -87,14 +85,6 @@ def test_one_file_is_bounded_by_the_kernel(place: Place) -> None:
 def test_pipes_and_links_are_not_opened_when_outputs_are_measured(place: Place) -> None:
     run = place.run("mkfifo $OUTPUTS/pipe; ln -s / $OUTPUTS/root; sleep 1", disk=MIB)
     assert place.finish(run) == Exit(0)
-
-
-def test_what_a_tree_holds(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "file").write_bytes(bytes(10_000))
-    (tmp_path / "link").symlink_to("/")
-    assert bytes_below(tmp_path, 10**9) == 4096 + 12_288 + 4096
-    assert bytes_below(tmp_path / "nowhere", 10**9) == 0
 
 
 def test_a_fork_bomb_is_bounded_and_other_runs_go_on(place: Place) -> None:

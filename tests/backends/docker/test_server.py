@@ -105,7 +105,7 @@ def test_what_a_crash_left_without_a_job_is_swept(
         job = start(client, STAY)
         reached(client, job, 40)
         server.end(signal.SIGKILL)
-    for name in ("journal", "checkpoint"):
+    for name in ("journal", "index"):
         for file in (tmp_path / "data").glob(f"*{name}*"):
             file.unlink()
     with serving(configuration), engine.client() as api:
