@@ -13,43 +13,14 @@ from pathlib import Path
 import pytest
 from tinydb import where
 
-from compute_ref.assets.plan import Algorithm, Order, Plan
 from compute_ref.clock import Clock
-from compute_ref.identity.nonces import NonceClaim
 from compute_ref.jobs.folder import StoreLocked
 from compute_ref.jobs.index import JobFilter
-from compute_ref.jobs.model import Job, Passage, Status
+from compute_ref.jobs.model import Status
 from compute_ref.jobs.records import StoreDamaged
 from compute_ref.jobs.store import Store
 from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused
-from compute_ref.settings import Queue
-
-OWNER = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
-ROOMY = Queue(max_queued=10**6, max_queued_per_owner=10**6)
-
-
-def job(name: str, owner: str = OWNER, order: str = "0x1") -> Job:
-    return Job(
-        job_id=name,
-        owner=owner,
-        document_id="did:op:" + "1" * 64,
-        agreement_id=order,
-        environment="local",
-        algo_did="raw",
-        input_dids=("did:op:" + "1" * 64,),
-        created=1.0,
-        history=(Passage(1, Status.WARMING_UP, 1.0),),
-    )
-
-
-def plan(order: str = "0x1", service: str = "compute") -> Plan:
-    algorithm = Algorithm("raw", "", None, (), "true", "sh", "", "", "")
-    bound = Order(order, "did", service, OWNER, 0, "dataset.serviceId", "order_invalid")
-    return Plan("local", (), algorithm, (bound,), False, None, {})
-
-
-def claim(nonce: str) -> NonceClaim:
-    return NonceClaim(OWNER, nonce)
+from tests.compute_ref.jobs.builders import OWNER, ROOMY, claim, job, plan
 
 
 def opened(folder: Path) -> Store:
@@ -221,9 +192,11 @@ def test_damage_before_the_end_is_refused_with_its_place(tmp_path: Path) -> None
 CHILD = """
 import sys
 from pathlib import Path
-sys.path[:0] = [{here!r}]
-from test_store import ROOMY, claim, job, opened, plan
-store = opened(Path(sys.argv[1]))
+sys.path[:0] = [{root!r}]
+from compute_ref.clock import Clock
+from compute_ref.jobs.store import Store
+from tests.compute_ref.jobs.builders import ROOMY, claim, job, plan
+store = Store.open(Path(sys.argv[1]), Clock())
 number = int(store.last_nonce(claim("1").address) or 0)
 while True:
     number += 1
@@ -234,7 +207,7 @@ while True:
 
 
 def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
-    program = CHILD.format(here=str(Path(__file__).parent))
+    program = CHILD.format(root=str(Path(__file__).parents[3]))
     for round_ in range(1, 4):
         child = subprocess.Popen(
             [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
