@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compute_ref.jobs import checkpoint
-from compute_ref.jobs.checkpoint import CHECKPOINT
+from compute_ref.jobs.checkpoint import CHECKPOINT, IndexCheckpoint
 from compute_ref.jobs.compaction import JOURNAL, compact
 from compute_ref.jobs.documents import to_document
 from compute_ref.jobs.entries import Entry
@@ -209,6 +209,22 @@ def test_a_checkpoint_of_another_version_is_left_out() -> None:
 def test_no_checkpoint_is_no_matter(caplog: pytest.LogCaptureFixture) -> None:
     assert checkpoint.load(FallibleDisk()) is None
     assert caplog.text == ""
+
+
+def test_a_checkpoint_belongs_to_one_file_alone() -> None:
+    known = IndexCheckpoint(end=100, generation="one", seal=7, data=b"")
+    asked: list[int] = []
+
+    def seal(end: int) -> int:
+        asked.append(end)
+        return 7
+
+    assert known.fits("one", 100, seal)
+    assert known.fits("one", 250, seal)
+    assert asked == [100, 100]
+    assert not known.fits("two", 100, seal)
+    assert not known.fits("one", 99, seal)
+    assert not known.fits("one", 100, lambda end: 8)
 
 
 def test_a_checkpoint_of_a_file_before_its_compaction_is_not_used() -> None:

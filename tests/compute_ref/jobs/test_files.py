@@ -70,6 +70,23 @@ def test_a_real_file_is_renewed_by_writing_it(tmp_path: Path) -> None:
     file.close()
 
 
+def test_a_real_file_is_synced_by_its_own_descriptor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = DiskFile(tmp_path / "file")
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(path_of(fd)))
+    file.append(b"abc")
+    assert synced == []
+    file.sync()
+    assert synced == [tmp_path.resolve() / "file"]
+    file.close()
+
+
+def path_of(descriptor: int) -> Path:
+    return Path(f"/proc/self/fd/{descriptor}").resolve()
+
+
 def test_a_real_file_is_its_owners_alone(tmp_path: Path) -> None:
     DiskFile(tmp_path / "file").close()
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
@@ -138,9 +155,7 @@ def test_a_folder_is_synced_by_its_own_descriptor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[Path] = []
-    monkeypatch.setattr(
-        os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").resolve())
-    )
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(path_of(fd)))
     sync_folder(tmp_path)
     Disk(tmp_path).sync()
     assert synced == [tmp_path.resolve()] * 2

@@ -26,7 +26,7 @@ from tests.compute_ref.jobs.builders import ROOMY, claim, job, plan
 from tests.compute_ref.jobs.fallible import Call, Failing, FallibleDisk, Inode, nothing_happens
 from tests.compute_ref.jobs.histories import ignore
 
-PATIENCE = 60  # seconds, after which something hangs
+PATIENCE = 30  # seconds, after which something hangs
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -66,7 +66,11 @@ class Held:
         return [call.name for call in self.disk.calls if call.what == "replace"]
 
     def close(self) -> None:
-        self.folder.close(self.journal)
+        """Close the folder; a close that waits for ever fails."""
+        ending = threading.Thread(target=self.folder.close, args=[self.journal], daemon=True)
+        ending.start()
+        ending.join(PATIENCE)
+        assert not ending.is_alive()
 
 
 @pytest.fixture
@@ -391,7 +395,7 @@ def test_the_folder_is_let_go_of_also_where_its_file_cannot_be_closed(tmp_path: 
     held = Held(tmp_path)
     held.disk.on_call = Failing(0, frozenset(["close"]))
     with pytest.raises(OSError, match="Input/output error"):
-        held.close()
+        held.folder.close(held.journal)
     StoreFolder(tmp_path).release()
 
 

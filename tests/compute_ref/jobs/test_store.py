@@ -224,9 +224,11 @@ def test_damage_before_the_end_is_refused_with_its_place(tmp_path: Path) -> None
 CHILD = """
 import sys
 from pathlib import Path
-sys.path[:0] = [{here!r}]
-from test_store import ROOMY, claim, job, opened, plan
-store = opened(Path(sys.argv[1]))
+sys.path[:0] = [{root!r}]
+from compute_ref.clock import Clock
+from compute_ref.jobs.store import Store
+from tests.compute_ref.jobs.builders import ROOMY, claim, job, plan
+store = Store.open(Path(sys.argv[1]), Clock())
 number = int(store.last_nonce(claim("1").address) or 0)
 while True:
     number += 1
@@ -237,7 +239,7 @@ while True:
 
 
 def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
-    program = CHILD.format(here=str(Path(__file__).parent))
+    program = CHILD.format(root=str(Path(__file__).parents[3]))
     for round_ in range(1, 4):
         child = subprocess.Popen(
             [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True

@@ -1,0 +1,465 @@
+"""The store against a plain model, with crashes, failures and power cuts between any two calls."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from compute_ref.assets.plan import Plan
+from compute_ref.identity.nonces import NonceClaim
+from compute_ref.jobs import folder
+from compute_ref.jobs.documents import from_document
+from compute_ref.jobs.index import JobFilter
+from compute_ref.jobs.model import Job, Status, StopRequest
+from compute_ref.jobs.store import Store
+from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused, StoreUnavailable
+from compute_ref.settings import Queue
+from compute_ref.testing.clock import MovedClock
+from tests.compute_ref.jobs.builders import job, plan
+from tests.compute_ref.jobs.fallible import Call, Failing, FallibleDisk, nothing_happens
+from tests.compute_ref.jobs.histories import LOOKING
+
+OWNERS: Final = ("0xA", "0xB")
+ORDERS: Final = ("0x1", "0x2", "0x3")
+LIMITS: Final = Queue(max_queued=4, max_queued_per_owner=3)
+FAILURES: Final = frozenset({"append", "sync", "truncate", "replace", "sync folder", "renew"})
+
+
+@dataclass
+class Model:
+    """What a store holds, in the plainest way. Each method does what the store's does."""
+
+    jobs: dict[str, Job] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    nonces: dict[str, str] = field(default_factory=dict)
+    orders: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, float] = field(default_factory=dict)
+
+    def copy(self) -> Model:
+        return Model(*(dict(getattr(self, one.name)) for one in fields(self)))
+
+    def get(self, name: str, *, deleting: bool = False) -> Job:
+        one = self.jobs.get(name)
+        if one is None or (one.deleting and not deleting):
+            raise JobUnknown
+        return one
+
+    def spend(self, claim: NonceClaim | None) -> None:
+        if claim is not None:
+            if int(claim.nonce) <= int(self.nonces.get(claim.address, -1)):
+                raise NonceUsed
+            self.nonces[claim.address] = claim.nonce
+
+    def begin(self, one: Job, its_plan: Plan) -> None:
+        """Put a job in the queue, where it, its owner and its order have a place there."""
+        waiting = [
+            other.owner
+            for other in self.jobs.values()
+            if other.status is Status.WARMING_UP and not other.deleting
+        ]
+        if len(waiting) >= LIMITS.max_queued:
+            raise QueueFull("full")
+        if waiting.count(one.owner) >= LIMITS.max_queued_per_owner:
+            raise QueueFull("full")
+        (order,) = its_plan.orders
+        if self.orders.setdefault(order.transaction, order.service_id) != order.service_id:
+            raise Refused("order_invalid")
+        self.jobs[one.job_id] = one
+        self.plans[one.job_id] = its_plan
+
+
+def observed(store: Store) -> Model:
+    """What a store holds, by its tables."""
+
+    def documents(table: str) -> dict[str, Any]:
+        return {str(document.doc_id): dict(document) for document in store.db.table(table)}
+
+    return Model(
+        jobs={name: from_document(one) for name, one in documents("jobs").items()},
+        plans={name: Plan.from_document(one) for name, one in documents("plans").items()},
+        nonces={name: one["nonce"] for name, one in documents("nonces").items()},
+        orders={name: one["serviceId"] for name, one in documents("orders").items()},
+        tokens={name: one["expires"] for name, one in documents("tokens").items()},
+    )
+
+
+@dataclass
+class Trouble:
+    """What goes wrong during one step: a power cut at a call, or a call that fails; or nothing."""
+
+    kind: str = "none"
+    at: int = 0
+    seed: int = 0
+    left: FallibleDisk | None = None  #: what the power cut left
+
+    def begin(self, disk: FallibleDisk) -> None:
+        self.disk = disk
+        self.failing = Failing(self.at, FAILURES, errno.ENOSPC)
+        if self.kind == "power cut":
+            disk.on_call = self._count
+        elif self.kind == "failure":
+            disk.on_call = self.failing
+
+    @property
+    def failed(self) -> bool:
+        return self.failing.failed is not None
+
+    def cut(self) -> None:
+        self.left = self.disk.after_power_cut(Random(self.seed).randrange)
+
+    def _count(self, call: Call) -> None:
+        if call.what not in LOOKING:
+            self.at -= 1
+            if self.at == -1:
+                self.cut()
+
+
+troubles = st.one_of(
+    st.builds(Trouble),
+    st.builds(Trouble, st.just("power cut"), st.integers(0, 9), st.integers(0, 999)),
+    st.builds(Trouble, st.just("failure"), st.integers(0, 5)),
+)
+Numbered = tuple[str, int]
+"""An address, and how far its next nonce is above its last one; 0 is used."""
+
+names = st.sampled_from([0, 0, 0, 1, 1, 2, 3])
+sure_claims = st.tuples(st.sampled_from(OWNERS), st.sampled_from([1, 1, 1, 2, 0]))
+claims = st.none() | sure_claims
+plans = st.builds(
+    plan, st.sampled_from(ORDERS), st.sampled_from(["compute", "compute", "compute", "access"])
+)
+
+
+def shown(one: Job) -> bool:
+    return not one.deleting
+
+
+def final(one: Job) -> bool:
+    return one.final and not one.deleting
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """`states` are the models after each step; `promised` is the last that is durable for sure.
+
+    After a power cut the store is one of these, from the promised one on; it goes on from there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(folder, "WORTH_A_LAST_ONE", 0)  # a checkpoint at each end
+        self.clock = MovedClock()
+        self.states = [Model()]
+        self.promised = 0
+        self.accepted = 0
+
+    @initialize()
+    def open(self) -> None:
+        self.disk = FallibleDisk()
+        self.store = self.opened()
+        for status in (Status.COMPLETED, Status.RUNNING, Status.DATA_FAILED):
+            self.accept("0xA", plan("0x1"), None, Trouble())
+            self.change(0, status, "", True, Trouble())
+
+    def teardown(self) -> None:
+        self.store.close()
+        self.patch.undo()
+        self.folder.cleanup()
+
+    @property
+    def model(self) -> Model:
+        return self.states[-1]
+
+    def opened(self) -> Store:
+        return Store.open(Path(self.folder.name), self.clock, disk=self.disk)
+
+    def forget_tokens(self, model: Model) -> None:
+        """What each start does."""
+        now = self.clock.now()
+        model.tokens = {name: expires for name, expires in model.tokens.items() if expires >= now}
+
+    def named(self, number: int, wanted: Callable[[Job], bool]) -> str:
+        """One of the wanted jobs, the latest for 0; any job or none where there are not so many."""
+        names = [one.job_id for one in self.model.jobs.values() if wanted(one)]
+        return names[-1 - number] if number < len(names) else f"j{max(0, self.accepted - number)}"
+
+    def claimed(self, claim: Numbered | None) -> NonceClaim | None:
+        return None if claim is None else self.surely_claimed(claim)
+
+    def surely_claimed(self, claim: Numbered) -> NonceClaim:
+        address, above = claim
+        return NonceClaim(address, str(int(self.model.nonces.get(address, 0)) + above))
+
+    # Steps
+
+    def step(
+        self,
+        expected: Callable[[Model], object],
+        done: Callable[[Store], object],
+        trouble: Trouble,
+        *,
+        durable: bool = True,
+    ) -> bool:
+        """Do something with the model and the store, in some trouble; whether it was accepted."""
+        after, refusal = self.model.copy(), None
+        try:
+            expected(after)
+        except (JobUnknown, NonceUsed, QueueFull, Refused) as refused:
+            refusal = refused
+            after = self.model.copy()
+        before, said = self.promised, self.attempt(done, trouble)
+        if trouble.failed and isinstance(said, StoreUnavailable | OSError):
+            self.states.append(after)  # it may have been kept, or not
+            self.restart_after_failure()
+            return False
+        assert type(said) is type(refusal), (said, refusal)
+        self.states.append(after)
+        if durable and refusal is None:
+            self.promised = len(self.states) - 1
+        if trouble.kind == "power cut":
+            self.go_on_after_power_cut(trouble, before)
+        return refusal is None
+
+    def attempt(self, done: Callable[[Store], object], trouble: Trouble) -> Exception | None:
+        trouble.begin(self.disk)
+        try:
+            done(self.store)
+        except (JobUnknown, NonceUsed, QueueFull, Refused, StoreUnavailable, OSError) as said:
+            return said
+        finally:
+            self.disk.on_call = nothing_happens
+        return None
+
+    def go_on_after_power_cut(self, trouble: Trouble, promised: int) -> None:
+        """Go on with what a power cut left; it came after the step if that made fewer calls."""
+        if trouble.left is None:
+            trouble.cut()
+            promised = self.promised
+        assert trouble.left is not None
+        self.begin_anew(trouble.left, self.states[promised:])
+
+    def restart_after_failure(self) -> None:
+        """Kill the server and start another."""
+        self.begin_anew(
+            self.disk.as_seen(), self.states[max(self.promised, len(self.states) - 2) :]
+        )
+
+    def begin_anew(self, disk: FallibleDisk, possible: list[Model]) -> None:
+        self.store.close()  # of the old disk, which nobody looks at any more
+        self.disk = disk
+        self.store = self.opened()
+        found = observed(self.store)
+        for one in possible:
+            self.forget_tokens(one)
+        assert found in possible
+        self.states, self.promised = [found], 0
+
+    # Rules
+
+    @rule(owner=st.sampled_from(OWNERS), plan=plans, numbered=claims, trouble=troubles)
+    def accept(self, owner: str, plan: Plan, numbered: Numbered | None, trouble: Trouble) -> None:
+        self.clock.advance(1)
+        self.accepted += 1
+        name, order = f"j{self.accepted}", plan.orders[0].transaction
+        claim = self.claimed(numbered)
+        one = job(name, owner, order, created=self.clock.now())
+
+        def expected(model: Model) -> None:
+            model.spend(claim)
+            model.begin(one, plan)
+
+        self.step(expected, lambda store: store.accept(one, plan, claim, LIMITS), trouble)
+
+    @rule(
+        number=names,
+        stranger=st.sampled_from(["", "", "", *OWNERS]),
+        plan=plans,
+        numbered=claims,
+        trouble=troubles,
+    )
+    def restart(
+        self, number: int, stranger: str, plan: Plan, numbered: Numbered | None, trouble: Trouble
+    ) -> None:
+        self.clock.advance(1)
+        name, now, claim = self.named(number, final), self.clock.now(), self.claimed(numbered)
+        known = self.model.jobs.get(name)
+        owner = stranger or (known.owner if known else "0xA")
+
+        def expected(model: Model) -> None:
+            one = model.get(name)
+            if one.owner != owner:
+                raise JobUnknown
+            model.spend(claim)
+            if not one.final:
+                raise Refused("not_final")
+            model.begin(one.run_again(now, plan.orders[0].transaction), plan)
+
+        self.step(expected, lambda store: store.restart(name, owner, plan, claim, LIMITS), trouble)
+
+    @rule(
+        number=names,
+        status=st.sampled_from([Status.RUNNING, Status.COMPLETED, Status.COMPLETED]),
+        message=st.sampled_from(["", "x" * 600]),
+        sync=st.booleans(),
+        trouble=troubles,
+    )
+    def change(
+        self, number: int, status: Status, message: str, sync: bool, trouble: Trouble
+    ) -> None:
+        name, now = self.named(number, shown), self.clock.now()
+
+        def changed(one: Job) -> Job:
+            one = replace(one, finish_message=message)
+            return one if one.final or status < one.status else one.entered(status, now)
+
+        def expected(model: Model) -> None:
+            model.jobs[name] = changed(model.get(name, deleting=True))
+
+        self.step(
+            expected, lambda store: store.change(name, changed, sync=sync), trouble, durable=sync
+        )
+
+    @rule(numbers=st.lists(names, max_size=2, unique=True), numbered=claims, trouble=troubles)
+    def ask_stop(self, numbers: list[int], numbered: Numbered | None, trouble: Trouble) -> None:
+        chosen = sorted({self.named(number, shown) for number in numbers})
+        claim = self.claimed(numbered)
+
+        def expected(model: Model) -> None:
+            model.spend(claim)
+            for name in chosen:
+                model.jobs[name] = model.get(name).stop_asked(StopRequest.ASKED)
+
+        self.step(expected, lambda store: store.ask_stop(chosen, claim), trouble)
+
+    @rule(numbers=st.lists(names, max_size=2, unique=True), numbered=claims, trouble=troubles)
+    def ask_delete(self, numbers: list[int], numbered: Numbered | None, trouble: Trouble) -> None:
+        chosen = sorted({self.named(number, shown) for number in numbers})
+        claim = self.claimed(numbered)
+
+        def expected(model: Model) -> None:
+            model.spend(claim)
+            for name in chosen:
+                model.jobs[name] = replace(model.get(name), deleting=True)
+
+        self.step(expected, lambda store: store.ask_delete(chosen, claim), trouble)
+
+    @rule(number=names, trouble=troubles)
+    def remove(self, number: int, trouble: Trouble) -> None:
+        name = self.named(number, lambda one: one.deleting)
+
+        def expected(model: Model) -> None:
+            model.jobs.pop(name, None)
+            model.plans.pop(name, None)
+
+        self.step(expected, lambda store: store.remove(name), trouble)
+
+    @rule(
+        number=names,
+        digest=st.sampled_from(["aa", "bb"]),
+        keep=st.booleans(),
+        numbered=sure_claims,
+        trouble=troubles,
+    )
+    def consume(
+        self, number: int, digest: str, keep: bool, numbered: Numbered, trouble: Trouble
+    ) -> None:
+        name, claim = self.named(number, shown), self.surely_claimed(numbered)
+
+        def expected(model: Model) -> None:
+            model.spend(claim)
+            one = model.get(name)
+            if digest in one.used_digests:
+                raise NonceUsed
+            if keep:
+                model.jobs[name] = replace(one, used_digests=(*one.used_digests, digest))
+
+        self.step(expected, lambda store: store.consume(claim, name, digest, keep=keep), trouble)
+
+    @rule(token=st.sampled_from("tu"), numbered=sure_claims, trouble=troubles)
+    def revoke(self, token: str, numbered: Numbered, trouble: Trouble) -> None:
+        expires, claim = self.clock.now() + 2, self.surely_claimed(numbered)
+
+        def expected(model: Model) -> None:
+            model.spend(claim)
+            model.tokens[token] = expires
+
+        self.step(expected, lambda store: store.revoke(token, expires, claim), trouble)
+
+    @rule(token=st.sampled_from("tu"), numbered=sure_claims, trouble=troubles)
+    def restore(self, token: str, numbered: Numbered, trouble: Trouble) -> None:
+        claim = self.surely_claimed(numbered)
+
+        def expected(model: Model) -> None:
+            model.spend(claim)
+            model.tokens.pop(token, None)
+
+        self.step(expected, lambda store: store.restore(token, claim), trouble)
+
+    @rule(trouble=troubles)
+    def compact(self, trouble: Trouble) -> None:
+        """A compaction, with a checkpoint after it."""
+        self.step(lambda model: None, lambda store: store.compact(), trouble)
+
+    @rule(trouble=troubles)
+    def close_and_open(self, trouble: Trouble) -> None:
+        """A checkpoint, the end of the server, and the start of the next."""
+
+        def reopen(store: Store) -> None:
+            store.close()
+            self.store = self.opened()
+
+        durable = trouble.kind != "failure"
+        self.step(self.forget_tokens, reopen, trouble, durable=durable)
+        if trouble.failed:
+            self.restart_after_failure()
+
+    @rule(trouble=troubles)
+    def kill(self, trouble: Trouble) -> None:
+        """The end of the process at once, and the start of the next server."""
+        former, self.disk = self.store, self.disk.as_seen()
+        former.close()
+
+        def reopen(store: Store) -> None:
+            self.store = self.opened()
+
+        self.step(self.forget_tokens, reopen, trouble)
+
+    # What always holds
+
+    @invariant()
+    def the_store_is_as_the_model(self) -> None:
+        if hasattr(self, "store"):
+            assert observed(self.store) == self.model
+
+    @invariant()
+    def what_is_found_is_what_a_look_at_every_job_finds(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        jobs = sorted(self.model.jobs.values(), key=lambda one: one.created, reverse=True)
+        found = [one for one in jobs if shown(one)]
+        assert self.store.find(JobFilter()) == found
+        for owner in OWNERS:
+            theirs = [one for one in found if one.owner == owner]
+            assert self.store.find(JobFilter(owner=owner)) == theirs
+        for order in ORDERS:
+            paid = [one for one in found if one.agreement_id == order]
+            assert self.store.find(JobFilter(agreement_id=order)) == paid
+        unfinished = {one.job_id for one in jobs if one.deleting or not one.final}
+        assert {one.job_id for one in self.store.unfinished()} == unfinished
+
+
+TestStore = StoreMachine.TestCase
+TestStore.settings = settings(
+    derandomize=True, deadline=None, max_examples=80, stateful_step_count=25
+)
