@@ -59,6 +59,8 @@ LIBRARIES = {
     "apispec": ("compute_ref/http/",),
     "tinydb": ("compute_ref/jobs/store.py", "compute_ref/jobs/tables.py"),
     "waitress": ("compute_ref/serving.py", "compute_ref/channels.py"),
+    "docker": ("backends/compute_ref_docker/",),
+    "requests": ("backends/compute_ref_docker/",),
     "rich": ("compute_ref/cli/",),
     "click": ("compute_ref/cli/", "conformance/"),
     "kubernetes": ("backends/compute_ref_kubernetes/cluster.py",),

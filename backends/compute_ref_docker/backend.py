@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from compute_ref.plugins import (
@@ -193,6 +194,9 @@ class DockerBackend(Backend):
     def _find_recipe(self) -> Recipe:
         with self._daemon.asked() as api:
             manner = Manner.of(api.info(), api.version())
+            known = {network["Name"] for network in api.networks()}
+        if self._options.network not in known:
+            manner = replace(manner, no_network=self._options.network)
         uid, gid = os.geteuid(), os.getegid()
         if self._root:
             uid = gid = self._options.user

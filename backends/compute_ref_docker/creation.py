@@ -24,9 +24,10 @@ from compute_ref_docker.manner import Manner
 from compute_ref_docker.options import Options
 from compute_ref_docker.places import SHOWN, Places
 
-#: the shell outlives a TERM that its programs heed, and goes on as it would have
 SHELL: Final = ["sh", "-c"]
-PATIENT: Final = "trap : TERM\n"
+#: the shell outlives a TERM that its programs heed and goes on as it would have; what is said on
+#: both streams stays in order, for which the daemon takes no care
+BEFORE: Final = "trap : TERM; exec 2>&1\n"
 VARIABLES: Final = {
     "HOME": "/tmp",  # noqa: S108 - the container's own
     "TINI_KILL_PROCESS_GROUP": "1",  # a daemon that shuts down reaches the algorithm, not only sh
@@ -63,7 +64,7 @@ class Recipe:
         command = shell_command(run.entrypoint, "/data/transformations/algorithm")
         return {
             "image": image.id,
-            "entrypoint": [*SHELL, PATIENT + command],
+            "entrypoint": [*SHELL, BEFORE + command],
             "command": [],
             "environment": {**VARIABLES, **environment_variables(run)},
             "user": f"{self.uid}:{self.gid}",

@@ -23,7 +23,8 @@ class Manner:
     """What a daemon said of itself, and what a trial showed.
 
     `lacks` names controls that its kernel does not have (see CONTROLS); `init` is whether it
-    can put an init process into containers; `cpus` are the machine's processors.
+    can put an init process into containers; `cpus` are the machine's processors;
+    `no_network` is the network that runs are to join and that is not there ("": it is).
     """
 
     engine: str
@@ -34,6 +35,7 @@ class Manner:
     live_restore: bool
     seccomp: bool
     lacks: frozenset[str]
+    no_network: str = ""
     init: bool = True
 
     @classmethod
@@ -70,16 +72,22 @@ class Manner:
             yield "system calls are not filtered: enable the daemon's seccomp profile"
         if not (self.live_restore or self.podman):
             yield 'restarting the daemon ends algorithms: set "live-restore" in its daemon.json'
+        if self.no_network:
+            yield (
+                f"there is no network {self.no_network} for runs that may use one: create it, or"
+                " set backends.docker.network"
+            )
         for name in sorted(self.lacks):
             yield f"the kernel does not limit {name}: enable that control group"
 
     def enforced(self, limits: Limits, uid: int) -> Mapping[str, str]:
         """How each limit and isolation holds; "no" where it does not."""
-        swap = "swap not" if "swap" in self.lacks else "swap"
+        memory = f"by the kernel, swap {'not ' if 'swap' in self.lacks else ''}included"
+        memory += "; Podman may tell it as a failure" if self.podman else ""
         return {
             "time": _held(limits.seconds, "by the server, counting its absence, from the start"),
             "cpu": self._by_kernel("processors", limits.cpus, "by the kernel"),
-            "memory": self._by_kernel("memory", limits.memory, f"by the kernel, {swap} included"),
+            "memory": self._by_kernel("memory", limits.memory, memory),
             "disk": _held(
                 limits.disk,
                 "outputs watched every 250 ms while the server is there, as much for each file;"

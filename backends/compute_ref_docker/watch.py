@@ -47,6 +47,8 @@ class Watch:
         self._run = run
         self._place = place
         self._log: AlgorithmLog | None = None
+        self._noted: Exit | None = None
+        self._pause = FIRST_PAUSE
         self._lock: list[int] = []
         self._told = self._vanished = False  # of the end; right after that
         self._closed = threading.Event()
@@ -94,19 +96,20 @@ class Watch:
             raise Closed
 
     def _see_through(self) -> Exit:
-        pause = FIRST_PAUSE
         while True:
             try:
                 return self._once()
             except BackendUnavailable as away:
                 self._vanished = self._told
-                logger.warning("run %s: %s", self._run, away)
-            self._closed.wait(pause)
+                level = logging.WARNING if self._pause == FIRST_PAUSE else logging.DEBUG
+                logger.log(level, "run %s: %s", self._run, away)
+            self._closed.wait(self._pause)
             self._unless_closed()
-            pause = min(LONGEST_PAUSE, 2 * pause)
+            self._pause = min(LONGEST_PAUSE, 2 * self._pause)
 
     def _once(self) -> Exit:
         container = self._containers.find(self._run)
+        self._pause = FIRST_PAUSE
         if container is not None and container.running:
             self._accompany(container)
             container = self._containers.find(self._run)
@@ -148,7 +151,7 @@ class Watch:
         limits, outputs = _limits(container), self._place.folders.outputs
         return Evidence(
             container=container,
-            noted=self._place.read_note(),
+            noted=self._noted or self._place.read_note(),
             stopped=self._place.control.stop.exists(),
             seconds=limits["seconds"],
             overfull=0 < limits["disk"] < bytes_below(outputs, limits["disk"]),
@@ -157,7 +160,8 @@ class Watch:
         )
 
     def _end_run(self, container_id: str, why: Exit, grace: float) -> None:
-        with contextlib.suppress(OSError):
+        self._noted = why
+        with contextlib.suppress(OSError):  # a full disk, of all: this server knows all the same
             self._place.note(why)
         self._containers.end(container_id, grace)
 

@@ -365,9 +365,15 @@ def test_every_key_is_documented_with_its_default() -> None:
     assert documented == expected
 
 
-def test_every_key_of_the_local_backend_is_documented_with_its_default() -> None:
-    from compute_ref_local.options import Options
+def test_every_key_of_a_built_in_backend_is_documented_with_its_default() -> None:
+    from compute_ref_docker import options as docker
+    from compute_ref_local import options as local
 
-    expected = {f"backends.local.{key.name}": shown(key.default) for key in fields(Options)}
+    tables = {"docker": docker.Options, "local": local.Options}
+    expected = {
+        f"backends.{name}.{key.name}": shown(key.default)
+        for name, options in tables.items()
+        for key in fields(options)
+    }
     documented = {key: text for key, text in rows().items() if key.startswith("backends.")}
     assert documented == expected

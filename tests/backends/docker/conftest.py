@@ -186,9 +186,14 @@ def own_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def make_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Place]]:
-    """Places, closed at the end; their backends know the daemon without a trial."""
+def known_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Backends know without a trial how containers are run; test_checking shows trials."""
     monkeypatch.setattr(Trial, "best", lambda _, recipe: recipe)
+
+
+@pytest.fixture
+def make_place(tmp_path: Path, known_daemon: None) -> Iterator[Callable[..., Place]]:
+    """Places, closed at the end."""
     made: list[Place] = []
 
     def make(engine: Engine, **options: Any) -> Place:

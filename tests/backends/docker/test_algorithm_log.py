@@ -91,10 +91,11 @@ def test_it_can_be_read_while_the_algorithm_runs(place: Place) -> None:
 
 
 def test_both_streams_are_there_in_order_and_bytes_stay_as_they_are(place: Place) -> None:
-    code = "printf 'a\\n'; sleep 0.1; printf 'b\\n' >&2; sleep 0.1; printf '\\377\\000\\001'"
+    code = "for n in 1 2 3 4 5 6 7 8 9; do echo $n; echo $n >&2; done; printf '\\377\\000\\001'"
     run = place.run("sh $ALGO", code=code)
     assert place.finish(run) == Exit(0)
-    assert (run.folders.logs / "algorithm.log").read_bytes() == b"a\nb\n\xff\x00\x01"
+    lines = "".join(f"{n}\n{n}\n" for n in range(1, 10)).encode()
+    assert (run.folders.logs / "algorithm.log").read_bytes() == lines + b"\xff\x00\x01"
 
 
 @pytest.mark.parametrize(

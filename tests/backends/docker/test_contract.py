@@ -28,7 +28,7 @@ class TestDocker(BackendContract):
         return {"host": engine.host, "network": open_network}
 
     @pytest.fixture
-    def make_backend(self) -> BackendFactory:
+    def make_backend(self, known_daemon: None) -> BackendFactory:
         return backends()["docker"]
 
     @pytest.fixture

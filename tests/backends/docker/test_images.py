@@ -13,8 +13,9 @@ import pytest
 from compute_ref.plugins import AlgorithmUnavailable, Exit, Image
 from compute_ref_docker.images import checked
 from tests.backends.docker.conftest import Place
-from tests.backends.docker.daemons import PASSWORD, Engine, Registry, Scripted
+from tests.backends.docker.daemons import PASSWORD, Engine, Registry
 from tests.backends.docker.rootfs import build, load, tar_of
+from tests.backends.docker.scripted import Scripted
 
 ABSENT = "sha256:" + "0" * 64
 MakePlace = Callable[..., Place]

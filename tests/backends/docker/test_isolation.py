@@ -26,22 +26,6 @@ def seen(place: Place, script: str, **options: Any) -> list[str]:
     return place.log(run).splitlines()
 
 
-def test_it_sees_its_folders_and_variables(place: Place) -> None:
-    run = place.run("pwd; ls; cat $INPUTS/data; echo; sh $ALGO", code="env | sort")
-    assert place.finish(run) == Exit(0)
-    lines = place.log(run).splitlines()
-    assert lines[0] == "/data"
-    assert lines[1:6] == ["ddos", "inputs", "logs", "outputs", "transformations"]
-    assert lines[6] == f"the input of {run.job_id}"
-    variables = dict(line.split("=", 1) for line in lines[7:])
-    assert variables["VOLUME"] == "/data"
-    assert variables["INPUTS"] == "/data/inputs"
-    assert variables["OUTPUTS"] == "/data/outputs"
-    assert variables["LOGS"] == "/data/logs"
-    assert variables["secret"] == run.variables["secret"]
-    assert variables["HOME"] == "/tmp"
-
-
 def test_the_entrypoint_is_a_shell_command_with_the_algorithm_quoted(place: Place) -> None:
     run = place.run("test -x $ALGO && cat $ALGO | tr a-z A-Z && false || exit 9", code="text\n")
     assert place.finish(run) == Exit(9)
@@ -225,15 +209,3 @@ def test_without_a_shell_in_the_image_the_algorithm_cannot_run(place: Place) -> 
     run = place.run("true", image=Image("bare", "1", ""))
     assert place.finish(run).code == 127
     assert place.log(run) != ""
-
-
-def test_after_the_end_the_outputs_are_out_of_the_users_reach(place: Place) -> None:
-    run = place.run("echo done > $OUTPUTS/done")
-    assert place.finish(run) == Exit(0)
-    status = run.folders.outputs.stat()
-    assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o700)
-
-
-def test_a_link_in_the_outputs_is_not_followed_when_they_are_measured(place: Place) -> None:
-    run = place.run("ln -s / $OUTPUTS/root; ln -s /dev/zero $OUTPUTS/zero; sleep 1", disk=2**20)
-    assert place.finish(run) == Exit(0)

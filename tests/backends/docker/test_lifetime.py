@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -93,29 +92,6 @@ def test_one_that_ran_too_long_while_nobody_watched_has_reached_its_limit(place:
     assert place.wait(handle).reason is ExitReason.TIMEOUT
 
 
-def test_the_next_server_can_stop_it(place: Place) -> None:
-    run = place.run("echo ready; sleep 600")
-    name = started_and_killed(place, run)
-    assert place.alive(run) != []
-    place.backend.stop(name, 5)
-    assert place.alive(run) == []
-    handle = place.backend.find(name)
-    assert handle is not None
-    assert place.wait(handle) == Exit(143)
-
-
-def test_launching_a_name_again_starts_nothing(place: Place) -> None:
-    code = "echo once >> $OUTPUTS/times; until test -e $OUTPUTS/go; do sleep 0.05; done"
-    run = place.run("sh $ALGO", code=code)
-    first = place.backend.launch(run)
-    assert place.backend.launch(run).name == first.name
-    assert place.another_backend().launch(run).name == first.name
-    (run.folders.outputs / "go").touch()
-    assert place.wait(first) == Exit(0)
-    assert place.wait(place.another_backend().launch(run)) == Exit(0)
-    assert place.output(run, "times") == "once\n"
-
-
 def test_launching_a_name_many_times_at_once_starts_it_once(place: Place) -> None:
     run = place.run("echo once >> $OUTPUTS/times")
     backends = [place.another_backend() for _ in range(4)]
@@ -203,13 +179,6 @@ def test_one_that_kills_itself_is_not(place: Place) -> None:
     assert place.finish(place.run("kill -9 $$")) == Exit(137)
 
 
-def test_a_name_is_not_found_before_it_is_launched(place: Place) -> None:
-    run = place.run("true")
-    assert place.backend.find(place.name(run)) is None
-    assert place.backend.find("compute-ref-job99z-1") is None
-    assert list(place.backend.list()) == []
-
-
 def test_waiting_for_what_was_never_launched_ends_as_lost_and_it_can_be_launched_yet(
     place: Place,
 ) -> None:
@@ -266,48 +235,6 @@ def test_one_that_takes_the_place_of_its_shell_is_asked_once(place: Place) -> No
     place.backend.stop(handle.name, 30)
     assert place.wait(handle) == Exit(5)
     assert place.log(run).count("asked") == 1
-
-
-def test_one_that_ignores_term_is_killed_after_the_grace(place: Place) -> None:
-    run = place.run("trap '' TERM; echo ready; while :; do sleep 0.1; done")
-    handle = place.begin(run)
-    place.backend.stop(handle.name, 0.5)
-    assert place.alive(run) == []
-    assert place.wait(handle) == Exit(137)
-
-
-def test_waiting_ends_when_another_stops_the_run(place: Place) -> None:
-    run = place.run("echo ready; sleep 600")
-    handle, ends = place.begin(run), []
-    waiting = threading.Thread(target=lambda: ends.append(place.backend.wait(handle, None)))
-    waiting.start()
-    place.another_backend().stop(handle.name, 5)
-    waiting.join()
-    assert ends == [Exit(143)]
-
-
-def test_stop_and_remove_may_come_at_any_time_and_twice(place: Place) -> None:
-    run = place.run("echo ready; sleep 600")
-    for name in (place.name(run), "compute-ref-job99z-1"):
-        place.backend.remove(name)
-        place.backend.stop(name, 0)
-    (run.folders.control / "stop").unlink()
-    handle = place.begin(run)
-    for _ in range(2):
-        place.backend.stop(handle.name, 0)
-        place.backend.remove(handle.name)
-    assert place.alive(run) == []
-    assert list(place.backend.list()) == []
-
-
-def test_one_whose_folders_are_gone_is_still_ended(place: Place) -> None:
-    run = place.run("echo ready; sleep 600")
-    handle = place.begin(run)
-    shutil.rmtree(run.folders.root.parent)
-    assert handle.name in place.backend.list()
-    place.another_backend().remove(handle.name)
-    assert place.alive(run) == []
-    assert list(place.backend.list()) == []
 
 
 def test_two_servers_on_one_daemon_do_not_touch_each_others_runs(
