@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from compute_ref.testing.kit import ComputeApp
 
+pytest.register_assert_rewrite("compute_ref.testing.backend_contract")
+
 
 @pytest.fixture
 def compute_app() -> Iterator[ComputeApp]:

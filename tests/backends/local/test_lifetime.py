@@ -73,17 +73,6 @@ def test_the_next_server_can_stop_it(place, launched_and_killed):
     assert place.wait(place.backend.find(name), 0).code == 143
 
 
-def test_launching_a_name_again_starts_nothing(place):
-    run = place.run("echo once >> $OUTPUTS/times; until test -e $OUTPUTS/go; do sleep 0.01; done")
-    first = place.backend.launch(run)
-    assert place.backend.launch(run).name == first.name
-    assert place.another_backend().launch(run).name == first.name
-    (run.folders.outputs / "go").touch()
-    assert place.wait(first) == Exit(0)
-    assert place.wait(place.another_backend().launch(run)) == Exit(0)
-    assert place.output(run, "times") == "once\n"
-
-
 def test_launching_a_name_many_times_at_once_starts_it_once(place):
     run = place.run("echo once >> $OUTPUTS/times")
     backends = [place.another_backend() for _ in range(4)]
@@ -198,17 +187,6 @@ def test_a_run_stopped_before_its_launch_never_starts(place):
     handle = place.backend.launch(run)
     assert place.wait(handle).code is None
     assert not (run.folders.outputs / "never").exists()
-
-
-def test_waiting_ends_when_another_stops_the_run(place):
-    run = place.run("sleep 600")
-    handle = place.backend.launch(run)
-    ends = []
-    waiting = threading.Thread(target=lambda: ends.append(place.backend.wait(handle, None)))
-    waiting.start()
-    place.backend.stop(handle.name, 5)
-    waiting.join()
-    assert ends[0].reason is ExitReason.EXITED
 
 
 def test_stop_and_remove_may_come_at_any_time_and_twice(place):

@@ -203,12 +203,6 @@ def test_why_it_was_ended_is_said_below_a_log_that_was_cut(place):
     assert place.log(run).endswith("[The algorithm reached the time limit.]\n")
 
 
-def test_a_big_output_arrives_whole(place):
-    run = place.run("head -c 50000000 /dev/zero > $OUTPUTS/big", disk=100 * MIB)
-    assert place.finish(run) == Exit(0)
-    assert (run.folders.outputs / "big").stat().st_size == 50_000_000
-
-
 def test_it_keeps_to_its_processors(place):
     run = place.python("import os; print(len(os.sched_getaffinity(0)))", cpus=0.5)
     assert place.finish(run) == Exit(0)
