@@ -38,6 +38,7 @@ class Cluster(Protocol):
     wire: Wire
     emulated: bool
     patience: int  #: seconds in which a pod surely begins
+    address_of_this_machine: str  #: as pods know it
 
     @property
     def kubeconfig(self) -> str:
@@ -83,7 +84,8 @@ class EmulatedCluster:
     """The fake of this folder; the server's account may do what the manifests' Role says."""
 
     emulated = True
-    patience = 20
+    patience = 60
+    address_of_this_machine = "127.0.0.1"
 
     def __init__(self, folder: Path) -> None:
         self.namespace = "compute-ref"
@@ -136,6 +138,13 @@ class RealCluster:
             "certificate-authority-data": self._authority(),
         }
         _write_kubeconfig(self.kubeconfig, cluster, {"token": self._token()})
+
+    @property
+    def address_of_this_machine(self) -> str:
+        """How pods reach it: as the one node, on which we are."""
+        (node,) = _json(self._core.list_node)["items"]
+        addresses = {one["type"]: one["address"] for one in node["status"]["addresses"]}
+        return str(addresses["InternalIP"])
 
     def close(self) -> None:
         self.wire.close()
