@@ -12,7 +12,7 @@ import pytest
 from compute_ref.plugins import AlgorithmUnavailable, Exit, ExitReason, Image
 from compute_ref_kubernetes import endings
 from compute_ref_kubernetes.labels import object_name
-from tests.backends.kubernetes.clusters import EmulatedCluster, Object, RealCluster
+from tests.backends.kubernetes.clusters import AnyCluster, EmulatedCluster, Object
 from tests.backends.kubernetes.conftest import Place
 
 FOREVER = "echo ready; sleep 600"
@@ -199,7 +199,7 @@ class TestLosses:
 
 class TestOnce:
     @pytest.fixture
-    def legacy(self, cluster: EmulatedCluster | RealCluster) -> Iterator[None]:
+    def legacy(self, cluster: AnyCluster) -> Iterator[None]:
         """A cluster that makes a second pod, as those before 1.26 do; a real one may be one."""
         if isinstance(cluster, EmulatedCluster):
             cluster.emulation.legacy = True

@@ -145,6 +145,8 @@ def sandbox(pod: Object, container: Object, told: int) -> list[str]:
     for name in LINKED:
         if Path("/", name).is_symlink():
             words += ["--symlink", f"usr/{name}", f"/{name}"]
+    words += ["--perms", "0755", "--dir", "/etc"]
+    words += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
     words += ["--proc", "/proc", "--dev", "/dev", "--dir", "/data"]
     for mount in container["volumeMounts"]:
         volume = volumes[mount["name"]]
