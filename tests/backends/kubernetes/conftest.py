@@ -34,9 +34,10 @@ class Place:
         self.runs: list[Run] = []
         self._numbers = itertools.count()
 
-    def another_backend(self) -> KubernetesBackend:
+    def another_backend(self, host_data_dir: Path | None = None) -> KubernetesBackend:
         """As the next server on the same folder has it."""
-        backend = KubernetesBackend(Site(self.options, self.data_dir, self.data_dir, True))
+        host = host_data_dir or self.data_dir
+        backend = KubernetesBackend(Site(self.options, self.data_dir, host, True))
         self.backends.append(backend)
         return backend
 
