@@ -23,9 +23,10 @@ from compute_ref.plugins.control import write
 from compute_ref_kubernetes import checking, policies
 from compute_ref_kubernetes.cluster import Cluster, Kind
 from compute_ref_kubernetes.control import Control, Place
+from compute_ref_kubernetes.images import reference
 from compute_ref_kubernetes.keeping import Keeper
 from compute_ref_kubernetes.labels import RUN, annotation, object_name
-from compute_ref_kubernetes.manifest import job_of
+from compute_ref_kubernetes.manifest import Recipe
 from compute_ref_kubernetes.observing import Observed
 from compute_ref_kubernetes.options import Options
 from compute_ref_kubernetes.removing import clear
@@ -33,7 +34,6 @@ from compute_ref_kubernetes.users import User
 from compute_ref_kubernetes.volume import Volume
 
 STOPPED: Final = Exit(None)
-NO_IMAGE: Final = "The algorithm's container does not name an image."
 
 
 class KubernetesBackend(Backend):
@@ -44,25 +44,26 @@ class KubernetesBackend(Backend):
     def __init__(self, site: Site) -> None:
         self._options = Options.read(site.options)
         self._data_dir = site.data_dir
-        self._volume = Volume.of(self._options, site)
-        self._user = User.of(self._options)
         self._cluster = Cluster(self._options.namespace, self._options.context)
-        self._server = _server_id(site.data_dir / "kubernetes")
-        self._observed = Observed(self._cluster, self._server)
+        server = _server_id(site.data_dir / "kubernetes")
+        volume, user = Volume.of(self._options, site), User.of(self._options)
+        self._recipe = Recipe(server, volume, self._options, user)
+        self._observed = Observed(self._cluster, server)
         self._keepers: dict[str, Keeper] = {}
         self._keeping = threading.Lock()
 
     def check(self) -> str:
         """Ask the cluster for all that is needed here; nothing is run."""
         version = checking.check(self._cluster, self._options, self._data_dir)
+        volume, user = self._recipe.volume.described(), self._recipe.user.uid
         return (
             f"Kubernetes {version} at {self._cluster.address}, namespace"
-            f" {self._cluster.namespace}, {self._volume.described()}; as user {self._user.uid}"
+            f" {self._cluster.namespace}, {volume}; as user {user}"
         )
 
     def enforced(self, limits: Limits) -> Mapping[str, str]:
         """How each limit holds; what depends on the cluster says so."""
-        return checking.enforced(limits, self._options, self._user)
+        return checking.enforced(limits, self._options, self._recipe.user)
 
     def launch(self, run: Run) -> Handle:
         """Make the Job, and return once the algorithm was begun, or will never be."""
@@ -137,8 +138,7 @@ class KubernetesBackend(Backend):
         return sight.job is not None or any(not pod.gone for pod in sight.pods)
 
     def _create(self, run: Run, name: str, control: Control) -> None:
-        if run.image is None:
-            raise AlgorithmUnavailable(NO_IMAGE)
+        image = reference(run.image, self._options.registries)
         if control.stop.exists():
             control.write_exit(STOPPED)
             return
@@ -146,16 +146,8 @@ class KubernetesBackend(Backend):
             policies.require(self._cluster)
         with self._keeping:
             self._keepers.pop(name, None)  # of a stop before there was anything to stop
-        self._user.lend(run.folders, control)
-        job = job_of(
-            run,
-            object_name(name),
-            self._server,
-            control.once,
-            self._volume,
-            self._options,
-            self._user,
-        )
+        self._recipe.user.lend(run.folders, control)
+        job = self._recipe.job(run, object_name(name), image, control.once)
         if not self._cluster.create_job(job) and not self._there(name):
             raise BackendUnavailable(f"another server has a Job named {object_name(name)}")
 

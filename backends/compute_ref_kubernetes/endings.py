@@ -19,7 +19,11 @@ STORAGE: Final = Exit(
 )
 OOM: Final = "The algorithm used more memory than the environment has."
 LOST: Final = Exit(None, ExitReason.LOST, "Neither pod nor exit code is left.")
-LOST_NODE: Final = "The node on which it ran, {}, does not answer any more; it may run on there."
+LOST_NODE: Final = Exit(
+    None,
+    ExitReason.LOST,
+    "The machine on which it ran does not answer any more; it may run on there.",
+)
 LOST_POD: Final = "The pod in which it ran went away without telling how it ended."
 DELETED: Final = "Somebody deleted the pod in which it ran."
 WRONG_VOLUME: Final = (
@@ -69,26 +73,22 @@ class Sight:
 
 def exit_of(sight: Sight, cause: Exit | None, now: datetime) -> Exit | None:
     """How the run ended, or None where it goes on; `cause` is why this server ended it."""
-    end = _natural(sight, now)
-    if end is None or cause is None or _stuck(sight, now):
-        return end
-    return replace(cause, code=end.code)
+    if _lost(sight, now):
+        return LOST_NODE
+    end = _natural(sight)
+    return end if end is None or cause is None else replace(cause, code=end.code)
 
 
-def _natural(sight: Sight, now: datetime) -> Exit | None:
+def _natural(sight: Sight) -> Exit | None:
     main = sight.main
     if main is not None:
-        if _overdue(main, now):
-            return Exit(None, ExitReason.LOST, LOST_NODE.format(main.node))
         return _of_begun(main, sight.job) if main.over else None
-    stuck = next((pod for pod in sight.pods if _overdue(pod, now)), None)
-    if stuck is not None:
-        return Exit(None, ExitReason.LOST, LOST_NODE.format(stuck.node))
     return _of_unbegun(sight) if sight.quiet else None
 
 
-def _stuck(sight: Sight, now: datetime) -> bool:
-    return any(_overdue(pod, now) for pod in sight.pods)
+def _lost(sight: Sight, now: datetime) -> bool:
+    """Whether the node of the pod that matters is taken to be lost."""
+    return any(_overdue(pod, now) for pod in ([sight.main] if sight.main else sight.pods))
 
 
 def _overdue(pod: Pod, now: datetime) -> bool:
@@ -100,7 +100,7 @@ def _of_begun(pod: Pod, job: Object | None) -> Exit:
     ended = pod.ended or {}
     code = ended.get("exitCode")
     if ended.get("reason") == "ContainerStatusUnknown":
-        return Exit(None, ExitReason.LOST, LOST_NODE.format(pod.node))
+        return LOST_NODE
     told = _told(pod) or _timed_out(job)
     if told is not None:
         return replace(told, code=code)
@@ -128,7 +128,7 @@ def _told(pod: Pod) -> Exit | None:
     if pod.reason in ("Preempting", "Shutdown", "NodeShutdown", "Terminated"):
         return _evicted(pod.message or pod.reason)
     if pod.reason == "NodeLost":
-        return Exit(None, ExitReason.LOST, LOST_NODE.format(pod.node))
+        return LOST_NODE
     return None
 
 

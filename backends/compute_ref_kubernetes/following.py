@@ -84,6 +84,8 @@ class Follower:
     def _take(self, stream: Stream, *, follow: bool) -> None:
         """Take all pieces; what does not end a line counts only at the surely last reading."""
         self._stream = stream
+        if self._closing:  # before there was anything to break off
+            return
         pieces = Pieces()
         for data in stream.chunks():
             self._keep(pieces.take(data))

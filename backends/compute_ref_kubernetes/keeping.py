@@ -21,7 +21,7 @@ from compute_ref_kubernetes.logfile import LogFile
 from compute_ref_kubernetes.observing import Closed, Observed
 from compute_ref_kubernetes.ordering import GRACE, Order
 from compute_ref_kubernetes.pods import Object, Pod
-from compute_ref_kubernetes.waiting import hindrance, image_trouble
+from compute_ref_kubernetes.waiting import Trouble, hindrance, image_trouble
 
 NEVER: Final = 2**63  #: changes, more than there will be
 RETRY: Final = 2.0  #: seconds before a cluster that did not answer is asked again
@@ -142,18 +142,19 @@ class Keeper:
         late = time.monotonic() >= self._late_at
         events = self._cluster.events(self._subject(sight)) if late else None
         trouble = self._note_trouble(sight, events)
+        if trouble is None and events is not None:
+            trouble = hindrance(sight, events)
+            trouble = trouble._replace(told=LATE.format(self._patience, trouble.told))
         if trouble is not None:
-            self.end(Exit(None, ExitReason.BACKEND, trouble), 0)
-        elif events is not None:
-            message = LATE.format(self._patience, hindrance(sight, events))
-            self.end(Exit(None, ExitReason.BACKEND, message), 0)
+            logger.warning("the run %s does not begin: %s", self._job, trouble.detail)
+            self.end(Exit(None, ExitReason.BACKEND, trouble.told), 0)
         return max(0.0, self._late_at - time.monotonic())
 
-    def _note_trouble(self, sight: Sight, events: Sequence[Object] | None) -> str | None:
+    def _note_trouble(self, sight: Sight, events: Sequence[Object] | None) -> Trouble | None:
         """What is wrong with the image, put on record."""
         trouble = image_trouble(sight, events)
         if trouble is not None:
-            self._place.control.write_unavailable(trouble)
+            self._place.control.write_unavailable(trouble.told)
         return trouble
 
     def _subject(self, sight: Sight) -> str:
@@ -165,6 +166,8 @@ class Keeper:
         if end.reason is ExitReason.EXITED and self._bounds is not None:
             large = self._bounds.too_large()
             end = end if large is None else Exit(end.code, large.reason, large.message)
+        if end.reason is not ExitReason.EXITED:
+            logger.warning("the run %s ended by %s: %s", self._job, end.reason, end.message)
         if self._follower is not None:
             self._follower.finish("" if end.reason is ExitReason.EXITED else end.message)
         with suppress(FileNotFoundError):

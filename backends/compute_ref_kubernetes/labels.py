@@ -35,9 +35,9 @@ def labels(name: str, server: str) -> dict[str, str]:
     return {MANAGED_BY: "compute-ref", SERVER: server, OBJECT: name}
 
 
-def pod_labels(run: Run, name: str, server: str) -> dict[str, str]:
-    """The labels of the run's pods, by the last of which a NetworkPolicy selects them."""
-    return {**labels(name, server), NETWORK: "open" if run.network else "none"}
+def network(run: Run) -> dict[str, str]:
+    """The label of pods by which a NetworkPolicy selects them."""
+    return {NETWORK: "open" if run.network else "none"}
 
 
 def notes(run: Run) -> dict[str, str]:

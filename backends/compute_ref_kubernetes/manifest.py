@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from compute_ref.plugins import Image, Limits, Run, environment_variables, shell_command
-from compute_ref_kubernetes.labels import ALGORITHM, GUARD, labels, notes, pod_labels
+from compute_ref.plugins import Limits, Run, environment_variables, shell_command
+from compute_ref_kubernetes.labels import ALGORITHM, GUARD, labels, network, notes
 from compute_ref_kubernetes.options import Options
 from compute_ref_kubernetes.users import User
 from compute_ref_kubernetes.volume import Volume
@@ -36,7 +37,10 @@ trap 'asked=1; kill -TERM -1' TERM
 while asked=; wait $!; code=$?; [ "$asked" ]; do :; done
 exit $code
 """
-SECCOMP: Final = {"type": "RuntimeDefault"}
+FAIL_ON_DISRUPTION: Final = {
+    "action": "FailJob",
+    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+}
 CONFINED: Final = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -45,46 +49,89 @@ CONFINED: Final = {
 }
 
 
-def job_of(
-    run: Run, name: str, server: str, once: Path, volume: Volume, options: Options, user: User
-) -> dict[str, Any]:
-    """The Job named `name` of the server named `server`, its algorithm run as `user`.
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a server makes its Jobs: for every run the same."""
 
-    `once` is the folder in which the run's first pod leaves its mark.
-    """
-    mounts = [volume.mount(once, "/once", False)]
-    guard = _container(GUARD, run, ["sh", "-c", ONCE], mounts, {})
-    algorithm = _algorithm(run, volume, options)
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": name,
-            "labels": labels(name, server),
-            "annotations": notes(run),
-        },
-        "spec": {
-            "completions": 1,
-            "parallelism": 1,
-            "backoffLimit": 0,
-            "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {"rules": [_fail_on_disruption()]},
-            "ttlSecondsAfterFinished": options.finished_ttl,
-            **_deadline(run.limits, options),
-            "template": {
-                "metadata": {
-                    "labels": pod_labels(run, name, server),
-                    "annotations": notes(run),
-                },
-                "spec": _pod(guard, algorithm, volume, options, user),
+    server: str
+    volume: Volume
+    options: Options
+    user: User
+
+    def job(self, run: Run, name: str, image: str, once: Path) -> dict[str, Any]:
+        """The Job named `name`; `once` is the folder in which its first pod leaves its mark."""
+        own_labels = labels(name, self.server)
+        meta = {"name": name, "labels": own_labels, "annotations": notes(run)}
+        pods = {"labels": {**own_labels, **network(run)}, "annotations": notes(run)}
+        return {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": meta,
+            "spec": {
+                "completions": 1,
+                "parallelism": 1,
+                "backoffLimit": 0,
+                "podReplacementPolicy": "Failed",
+                "podFailurePolicy": {"rules": [FAIL_ON_DISRUPTION]},
+                "ttlSecondsAfterFinished": self.options.finished_ttl,
+                **self._deadline(run.limits),
+                "template": {"metadata": pods, "spec": self._pod(run, image, once)},
             },
-        },
-    }
+        }
 
+    def _deadline(self, limits: Limits) -> dict[str, int]:
+        """The cluster's own limit, for the time in which no server holds the exact one."""
+        if not limits.seconds:
+            return {}
+        seconds = math.ceil(limits.seconds) + self.options.pending_timeout + GRACE
+        return {"activeDeadlineSeconds": seconds}
 
-def image_reference(image: Image) -> str:
-    """How a container runtime names the image."""
-    return f"{image.name}@{image.checksum}" if image.checksum else f"{image.name}:{image.tag}"
+    def _pod(self, run: Run, image: str, once: Path) -> dict[str, Any]:
+        mark = self.volume.mount(once, "/once", False)
+        guard = _container(GUARD, image, ["sh", "-c", ONCE], [mark], resources(run.limits))
+        tmp = {"medium": "Memory", "sizeLimit": str(self.options.tmp_size)}
+        return {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": GRACE,
+            "hostname": "compute",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": self.user.uid,
+                "runAsGroup": self.user.gid,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "initContainers": [guard],
+            "containers": [self._algorithm(run, image)],
+            "volumes": [self.volume.manifest(), {"name": "tmp", "emptyDir": tmp}],
+            **self._placement(),
+        }
+
+    def _algorithm(self, run: Run, image: str) -> dict[str, Any]:
+        entrypoint = shell_command(run.entrypoint, "/data/transformations/algorithm")
+        command = ["sh", "-c", ENTRY, "sh", entrypoint]
+        mounts = [*self.volume.mounts(run.folders), {"name": "tmp", "mountPath": TMP}]
+        gpus = {self.options.gpu_resource: str(run.limits.gpus)} if run.limits.gpus else {}
+        held = {**resources(run.limits), **gpus}
+        variables = {"HOME": TMP, **environment_variables(run)}
+        return {
+            **_container(ALGORITHM, image, command, mounts, held),
+            "env": [{"name": key, "value": _literal(value)} for key, value in variables.items()],
+            "workingDir": "/data",
+        }
+
+    def _placement(self) -> dict[str, Any]:
+        """Where pods may run and by what right, as far as the operator chose."""
+        options = self.options
+        chosen = {
+            "nodeSelector": dict(options.node_selector),
+            "tolerations": [dict(toleration) for toleration in options.tolerations],
+            "runtimeClassName": options.runtime_class,
+            "priorityClassName": options.priority_class,
+            "imagePullSecrets": [{"name": name} for name in options.image_pull_secrets],
+        }
+        return {key: value for key, value in chosen.items() if value}
 
 
 def resources(limits: Limits) -> dict[str, str]:
@@ -99,80 +146,16 @@ def resources(limits: Limits) -> dict[str, str]:
     return found
 
 
-def _fail_on_disruption() -> dict[str, Any]:
-    condition = {"type": "DisruptionTarget", "status": "True"}
-    return {"action": "FailJob", "onPodConditions": [condition]}
-
-
-def _deadline(limits: Limits, options: Options) -> dict[str, int]:
-    """The cluster's own limit, for the time in which no server holds the exact one."""
-    if not limits.seconds:
-        return {}
-    return {"activeDeadlineSeconds": math.ceil(limits.seconds) + options.pending_timeout + GRACE}
-
-
-def _pod(
-    guard: dict[str, Any],
-    algorithm: dict[str, Any],
-    volume: Volume,
-    options: Options,
-    user: User,
-) -> dict[str, Any]:
-    tmp = {"medium": "Memory", "sizeLimit": str(options.tmp_size)}
-    return {
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": GRACE,
-        "hostname": "compute",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": user.uid,
-            "runAsGroup": user.gid,
-            "seccompProfile": SECCOMP,
-        },
-        "initContainers": [guard],
-        "containers": [algorithm],
-        "volumes": [volume.manifest(), {"name": "tmp", "emptyDir": tmp}],
-        **_placement(options),
-    }
-
-
-def _placement(options: Options) -> dict[str, Any]:
-    """Where pods may run and by what right, as far as the operator chose."""
-    secrets = [{"name": name} for name in options.image_pull_secrets]
-    chosen = {
-        "nodeSelector": dict(options.node_selector),
-        "tolerations": [dict(toleration) for toleration in options.tolerations],
-        "runtimeClassName": options.runtime_class,
-        "priorityClassName": options.priority_class,
-        "imagePullSecrets": secrets,
-    }
-    return {key: value for key, value in chosen.items() if value}
-
-
-def _algorithm(run: Run, volume: Volume, options: Options) -> dict[str, Any]:
-    entrypoint = shell_command(run.entrypoint, "/data/transformations/algorithm")
-    mounts = [*volume.mounts(run.folders), {"name": "tmp", "mountPath": TMP}]
-    gpus = {options.gpu_resource: str(run.limits.gpus)} if run.limits.gpus else {}
-    command = ["sh", "-c", ENTRY, "sh", entrypoint]
-    variables = {"HOME": TMP, **environment_variables(run)}
-    container = _container(ALGORITHM, run, command, mounts, gpus)
-    env = [{"name": key, "value": _literal(value)} for key, value in variables.items()]
-    return {**container, "env": env, "workingDir": "/data"}
-
-
 def _container(
     name: str,
-    run: Run,
+    image: str,
     command: list[str],
     mounts: list[dict[str, Any]],
-    further: Mapping[str, str],
+    held: Mapping[str, str],
 ) -> dict[str, Any]:
-    held = {**resources(run.limits), **further}
     return {
         "name": name,
-        "image": image_reference(run.image) if run.image else "",
+        "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": [_literal(word) for word in command],
         "resources": {"requests": held, "limits": held},

@@ -20,7 +20,8 @@ class Options:
 
     `claim` is the PersistentVolumeClaim in which the data folder is, at `claim_path`; without
     one, the node's own folder ``host_data_dir`` is mounted. `user` is the number that algorithms
-    run as, where the server is root; `tmp_size` is in bytes. `pending_timeout` (seconds) bounds
+    run as, where the server is root; `tmp_size` is in bytes; `registries` are hosts that images
+    may come from, empty for any. `pending_timeout` (seconds) bounds
     the time until an algorithm begins, `finished_ttl` (seconds) the time for which the cluster
     keeps what no server removed.
     """
@@ -31,6 +32,7 @@ class Options:
     claim_path: str = ""
     user: int = 65_000
     tmp_size: int = 64 * 2**20
+    registries: tuple[str, ...] = ()
     pending_timeout: int = 240
     finished_ttl: int = 604_800
     gpu_resource: str = "nvidia.com/gpu"
@@ -98,6 +100,7 @@ RULES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "claim_path": (_is_below, 'a path within the claim, such as "compute-ref", without ..'),
     "user": (_whole(1), "a user's number from 1 on; root is not for algorithms"),
     "tmp_size": (_whole(2**16), "a number of bytes from 65536 on"),
+    "registries": (_listed(lambda value: isinstance(value, str)), 'a list, like ["docker.io"]'),
     "pending_timeout": (_whole(1), "seconds, at least 1"),
     "finished_ttl": (_whole(60), "seconds, at least 60"),
     "gpu_resource": (lambda value: isinstance(value, str) and "/" in value, "such as vendor/gpu"),

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -30,28 +30,10 @@ BASE = ROOT / "kubernetes/base"
 Object = dict[str, Any]
 
 
-class Cluster(Protocol):
-    """What tests need of a cluster, besides the backend."""
-
-    namespace: str
-    image: Image
-    wire: Wire
-    emulated: bool
-    patience: int  #: seconds in which a pod surely begins
-
-    @property
-    def kubeconfig(self) -> str:
-        """A file by which the server's own account comes to the cluster, over `wire`."""
-
-    @property
-    def admin(self) -> Any:
-        """The official client, allowed everything, past the wire."""
-
-
 class Admin:
     """Everything in one namespace, by an account that may do all."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: AnyCluster) -> None:
         self._namespace = cluster.namespace
         self.core: Any = client.CoreV1Api(cluster.admin)
         self.batch: Any = client.BatchV1Api(cluster.admin)
@@ -83,7 +65,8 @@ class EmulatedCluster:
     """The fake of this folder; the server's account may do what the manifests' Role says."""
 
     emulated = True
-    patience = 20
+    patience = 60
+    address_of_this_machine = "127.0.0.1"
 
     def __init__(self, folder: Path) -> None:
         self.namespace = "compute-ref"
@@ -137,6 +120,13 @@ class RealCluster:
         }
         _write_kubeconfig(self.kubeconfig, cluster, {"token": self._token()})
 
+    @property
+    def address_of_this_machine(self) -> str:
+        """How pods reach it: as the one node, on which we are."""
+        (node,) = _json(self._core.list_node)["items"]
+        addresses = {one["type"]: one["address"] for one in node["status"]["addresses"]}
+        return str(addresses["InternalIP"])
+
     def close(self) -> None:
         self.wire.close()
         self._core.delete_namespace(self.namespace, _preload_content=False)
@@ -180,8 +170,11 @@ class RealCluster:
         return str(names[0])
 
 
+AnyCluster = EmulatedCluster | RealCluster
+
+
 @contextmanager
-def chosen_cluster() -> Iterator[EmulatedCluster | RealCluster]:
+def chosen_cluster() -> Iterator[AnyCluster]:
     """The real one where KUBECONFIG names it, else the emulated one."""
     with tempfile.TemporaryDirectory() as folder:
         real = bool(os.environ.get("KUBECONFIG"))

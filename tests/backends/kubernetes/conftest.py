@@ -15,7 +15,7 @@ import pytest
 from compute_ref.plugins import Exit, Folders, Handle, Limits, Run, Site
 from compute_ref_kubernetes.backend import KubernetesBackend
 from compute_ref_kubernetes.labels import object_name
-from tests.backends.kubernetes.clusters import Admin, EmulatedCluster, RealCluster, chosen_cluster
+from tests.backends.kubernetes.clusters import Admin, AnyCluster, EmulatedCluster, chosen_cluster
 
 PATIENCE = 120  # seconds of real time, after which a test gives up
 NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
@@ -24,9 +24,7 @@ NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
 class Place:
     """A data folder, the backend on it, and the runs that were made."""
 
-    def __init__(
-        self, data_dir: Path, cluster: EmulatedCluster | RealCluster, **options: Any
-    ) -> None:
+    def __init__(self, data_dir: Path, cluster: AnyCluster, **options: Any) -> None:
         self.data_dir = data_dir
         self.cluster = cluster
         self.admin = Admin(cluster)
@@ -36,9 +34,10 @@ class Place:
         self.runs: list[Run] = []
         self._numbers = itertools.count()
 
-    def another_backend(self) -> KubernetesBackend:
+    def another_backend(self, host_data_dir: Path | None = None) -> KubernetesBackend:
         """As the next server on the same folder has it."""
-        backend = KubernetesBackend(Site(self.options, self.data_dir, self.data_dir, True))
+        host = host_data_dir or self.data_dir
+        backend = KubernetesBackend(Site(self.options, self.data_dir, host, True))
         self.backends.append(backend)
         return backend
 
@@ -106,14 +105,14 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[EmulatedCluster | RealCluster]:
+def cluster() -> Iterator[AnyCluster]:
     with chosen_cluster() as found:
         yield found
 
 
 @pytest.fixture
 def make_place(
-    tmp_path: Path, cluster: EmulatedCluster | RealCluster, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, cluster: AnyCluster, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Place]]:
     """Places with options of their own."""
     made: list[Place] = []
@@ -142,7 +141,7 @@ def place(make_place: Callable[..., Place]) -> Place:
 
 
 @pytest.fixture
-def emulated(cluster: EmulatedCluster | RealCluster) -> EmulatedCluster:
+def emulated(cluster: AnyCluster) -> EmulatedCluster:
     """For what cannot be brought about on a real cluster."""
     if not isinstance(cluster, EmulatedCluster):
         pytest.skip("what this is about cannot be brought about on a real cluster")

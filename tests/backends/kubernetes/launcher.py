@@ -1,10 +1,16 @@
-"""A process that launches one run and then waits to be killed: the server of a test.
+"""A process that launches runs from children of its own, to be killed: the servers of tests.
 
-``launcher.py DATA_DIR JOB_ID ENTRYPOINT NAMESPACE IMAGE LOG_LIMIT``
+Reads lines of JSON, of which each is DATA_DIR, JOB_ID, ENTRYPOINT, NAMESPACE, IMAGE, TAG,
+LOG_LIMIT and KUBECONFIG; writes the process id of a child that has launched the run.
 """
 
+import json
+import os
+import signal
 import sys
 from pathlib import Path
+
+from kubernetes import client
 
 from compute_ref.plugins import Folders, Image, Limits, Run, Site
 from compute_ref_kubernetes.backend import KubernetesBackend
@@ -12,17 +18,34 @@ from compute_ref_kubernetes.backend import KubernetesBackend
 NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
 
 
-def main(data_dir: str, job_id: str, entrypoint: str, namespace: str, image: str, log: str) -> None:
+def launch(
+    data_dir: str,
+    job_id: str,
+    entrypoint: str,
+    namespace: str,
+    image: str,
+    tag: str,
+    log: int,
+    kubeconfig: str,
+) -> None:
+    os.environ["KUBECONFIG"] = kubeconfig
     root = Path(data_dir) / "jobs" / job_id / "1"
     folders = Folders(root, *(root / name for name in NAMES))
     options = {"namespace": namespace}
     backend = KubernetesBackend(Site(options, Path(data_dir), Path(data_dir), True))
-    name, _, tag = image.rpartition(":")
-    limits = Limits(seconds=100, disk=2**30, log=int(log))
-    run = Run(job_id, 1, entrypoint, Image(name, tag, ""), {}, folders, limits)
-    print("launched", backend.launch(run).name, flush=True)
-    sys.stdin.readline()
+    limits = Limits(seconds=100, disk=2**30, log=log)
+    backend.launch(Run(job_id, 1, entrypoint, Image(image, tag, ""), {}, folders, limits))
+    print(os.getpid(), flush=True)
+    signal.pause()
+
+
+def main() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    client.CoreV1Api(client.ApiClient())  # so that not every child takes its time to import it
+    for line in sys.stdin:
+        if os.fork() == 0:
+            launch(*json.loads(line))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:7])
+    main()

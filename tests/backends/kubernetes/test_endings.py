@@ -12,40 +12,56 @@ import pytest
 from compute_ref.plugins import AlgorithmUnavailable, Exit, ExitReason, Image
 from compute_ref_kubernetes import endings
 from compute_ref_kubernetes.labels import object_name
-from tests.backends.kubernetes.clusters import EmulatedCluster, Object, RealCluster
+from tests.backends.kubernetes.clusters import AnyCluster, EmulatedCluster, Object
 from tests.backends.kubernetes.conftest import Place
 
 FOREVER = "echo ready; sleep 600"
 
 
 class TestImages:
-    def test_an_image_that_cannot_be_pulled_ends_the_launch(
-        self, make_place: Callable[..., Place]
+    def test_one_that_cannot_be_pulled_ends_the_launch_without_a_word_of_the_nodes(
+        self, make_place: Callable[..., Place], caplog: pytest.LogCaptureFixture
     ) -> None:
         place = make_place(pending_timeout=5)
         run = replace(place.run("true"), image=Image("registry.invalid/nothing", "1", ""))
-        with pytest.raises(AlgorithmUnavailable, match=r"could not be pulled: .*no such host"):
+        with pytest.raises(AlgorithmUnavailable) as refused:
             place.backend.launch(run)
+        assert str(refused.value) == (
+            "The image registry.invalid/nothing:1 could not be pulled from its registry."
+            " Try again later."
+        )
+        assert "no such host" in caplog.text
         assert place.pods(run) == []
 
-    def test_a_name_that_can_be_none_ends_it_at_once(self, place: Place) -> None:
-        run = replace(place.run("true"), image=Image("NO NAME", "1", ""))
-        with pytest.raises(AlgorithmUnavailable, match="could not be pulled"):
-            place.backend.launch(run)
-
-    def test_an_image_that_the_registry_does_not_have_ends_it_at_once(
+    def test_one_that_the_registry_does_not_have_ends_it_at_once(
         self, place: Place, emulated: EmulatedCluster
     ) -> None:
         run = replace(place.run("true"), image=Image("absent", "1", ""))
-        with pytest.raises(AlgorithmUnavailable, match="manifest unknown"):
+        with pytest.raises(AlgorithmUnavailable, match=r"absent:1 is not known to its registry\.$"):
             place.backend.launch(run)
 
-    def test_launching_it_again_says_the_same(self, place: Place) -> None:
-        run = replace(place.run("true"), image=Image("NO NAME", "1", ""))
+    def test_one_without_a_shell(self, place: Place, emulated: EmulatedCluster) -> None:
+        run = replace(place.run("true"), image=Image("shellless", "1", ""))
+        with pytest.raises(AlgorithmUnavailable, match="The image has no shell"):
+            place.backend.launch(run)
+
+    def test_launching_it_again_says_the_same(
+        self, place: Place, emulated: EmulatedCluster
+    ) -> None:
+        run = replace(place.run("true"), image=Image("absent", "1", ""))
         for _ in range(2):
-            with pytest.raises(AlgorithmUnavailable, match="could not be pulled"):
+            with pytest.raises(AlgorithmUnavailable, match="not known"):
                 place.backend.launch(run)
             place.restart()
+
+    def test_one_from_a_registry_that_the_operator_does_not_allow(
+        self, make_place: Callable[..., Place]
+    ) -> None:
+        place = make_place(registries=["example.org"])
+        run = replace(place.run("true"), image=Image("other.example.org/a", "1", ""))
+        with pytest.raises(AlgorithmUnavailable, match="other.example.org/a:1 is in a registry"):
+            place.backend.launch(run)
+        assert place.pods(run) == []
 
 
 class TestWaiting:
@@ -54,7 +70,7 @@ class TestWaiting:
         run = place.run("true", memory=2**50)
         end = place.finish(run)
         assert (end.code, end.reason) == (None, ExitReason.BACKEND)
-        assert re.search(r"within 3 seconds: Unschedulable: .*nsufficient memory", end.message)
+        assert re.search(r"within 3 seconds: 0/1 nodes .*nsufficient memory", end.message)
         assert place.pods(run) == []
 
     def test_a_job_of_which_the_cluster_makes_no_pod(
@@ -62,6 +78,7 @@ class TestWaiting:
         make_place: Callable[..., Place],
         emulated: EmulatedCluster,
         monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         monkeypatch.setattr(emulated.emulation, "_make_pod", lambda job: None)
         place = make_place(pending_timeout=1)
@@ -70,23 +87,22 @@ class TestWaiting:
         event = {
             "metadata": {"name": f"{name}.1"},
             "type": "Warning",
+            "reason": "FailedCreate",
             "message": "exceeded quota: pods=0",
             "involvedObject": {"kind": "Job", "name": name},
         }
         emulated.emulation.store.create("events", emulated.namespace, event)
         end = place.finish(run)
         assert (end.code, end.reason) == (None, ExitReason.BACKEND)
-        assert end.message.endswith("exceeded quota: pods=0")
+        assert end.message.endswith("within 1 seconds: FailedCreate")
+        assert "exceeded quota: pods=0" in caplog.text
 
     def test_a_volume_that_is_not_the_servers(
         self, make_place: Callable[..., Place], tmp_path: Path
     ) -> None:
         place = make_place()
         (tmp_path / "elsewhere").mkdir(mode=0o755)
-        place.backend._volume = replace(
-            place.backend._volume,
-            source={"hostPath": {"path": str(tmp_path / "elsewhere"), "type": "Directory"}},
-        )
+        place.backend = place.another_backend(host_data_dir=tmp_path / "elsewhere")
         run = place.run("echo never > $OUTPUTS/never")
         end = place.finish(run)
         assert (end.code, end.reason) == (None, ExitReason.BACKEND)
@@ -172,8 +188,7 @@ class TestLosses:
         emulated.emulation.lose_node(pod, emulated.namespace)
         end = place.wait(handle)
         emulated.emulation.frozen = False
-        assert (end.code, end.reason) == (None, ExitReason.LOST)
-        assert "node-1" in end.message
+        assert end == endings.LOST_NODE
 
     def test_a_pod_of_which_nothing_is_left(self, place: Place, emulated: EmulatedCluster) -> None:
         run = place.run(FOREVER)
@@ -199,7 +214,7 @@ class TestLosses:
 
 class TestOnce:
     @pytest.fixture
-    def legacy(self, cluster: EmulatedCluster | RealCluster) -> Iterator[None]:
+    def legacy(self, cluster: AnyCluster) -> Iterator[None]:
         """A cluster that makes a second pod, as those before 1.26 do; a real one may be one."""
         if isinstance(cluster, EmulatedCluster):
             cluster.emulation.legacy = True

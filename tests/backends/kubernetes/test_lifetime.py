@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -18,45 +21,62 @@ from compute_ref_kubernetes.backend import KubernetesBackend
 from compute_ref_kubernetes.labels import object_name
 from tests.backends.kubernetes.conftest import Place
 
-LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 UNTIL_GO = "until test -e $OUTPUTS/go; do sleep 0.05; done"
 
-Server = Callable[[Run], subprocess.Popen[str]]
 
+class Servers:
+    """Launches runs from processes that are then killed."""
 
-@pytest.fixture
-def server(place: Place) -> Iterator[Server]:
-    """Launch a run from another process, which the test kills."""
-    begun: list[subprocess.Popen[str]] = []
-
-    def launch(run: Run) -> subprocess.Popen[str]:
-        cluster = place.cluster
-        image = f"{cluster.image.name}:{cluster.image.tag}"
-        arguments = [str(place.data_dir), run.job_id, run.entrypoint, cluster.namespace, image]
-        process = subprocess.Popen(
-            [sys.executable, LAUNCHER, *arguments, str(run.limits.log)],
+    def __init__(self) -> None:
+        self._launcher = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("launcher.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
-        begun.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("launched")
-        return process
+        self._alive: list[int] = []
 
-    yield launch
-    for process in begun:
-        with process:
-            process.kill()
+    def launch(self, place: Place, run: Run) -> int:
+        """The process that launched the run."""
+        cluster = place.cluster
+        told = [str(place.data_dir), run.job_id, run.entrypoint, cluster.namespace]
+        told += [cluster.image.name, cluster.image.tag]
+        assert self._launcher.stdin is not None
+        assert self._launcher.stdout is not None
+        self._launcher.stdin.write(json.dumps([*told, run.limits.log, cluster.kubeconfig]) + "\n")
+        self._launcher.stdin.flush()
+        self._alive.append(int(self._launcher.stdout.readline()))
+        return self._alive[-1]
+
+    def kill(self, process: int) -> None:
+        """Return once it is dead."""
+        self._alive.remove(process)
+        descriptor = os.pidfd_open(process)
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        select.select([descriptor], [], [])
+        os.close(descriptor)
+
+    def close(self) -> None:
+        for process in list(self._alive):
+            self.kill(process)
+        with self._launcher:
+            self._launcher.kill()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    found = Servers()
+    yield found
+    found.close()
 
 
 class TestAdoption:
     def test_a_run_outlives_a_killed_server_and_is_taken_up_by_the_next(
-        self, place: Place, server: Server
+        self, place: Place, servers: Servers
     ) -> None:
         run = place.run(f"{UNTIL_GO}; echo on; exit 9")
-        server(run).kill()
+        servers.kill(servers.launch(place, run))
         handle = place.backend.find(place.name(run))
         assert handle is not None
         assert place.backend.wait(handle, 0) is None
@@ -66,10 +86,10 @@ class TestAdoption:
         assert place.log(run) == "on\n"
 
     def test_a_run_that_ended_while_no_server_was_there_is_found_too(
-        self, place: Place, server: Server
+        self, place: Place, servers: Servers
     ) -> None:
         run = place.run("echo said; exit 9")
-        server(run).kill()
+        servers.kill(servers.launch(place, run))
         place.until(lambda: place.pods(run)[0]["status"]["phase"] == "Failed")
         for _ in range(2):
             handle = place.backend.find(place.name(run))
@@ -78,49 +98,46 @@ class TestAdoption:
         assert place.log(run) == "said\n"
 
     def test_the_log_goes_on_where_the_killed_server_left_it(
-        self, place: Place, server: Server
+        self, place: Place, servers: Servers
     ) -> None:
         run = place.run(
             "n=0; while [ $n -lt 3000 ]; do n=$((n + 1)); echo line $n; done;"
             f"{UNTIL_GO}; while [ $n -lt 6000 ]; do n=$((n + 1)); echo line $n; done"
         )
-        first = server(run)
+        first = servers.launch(place, run)
         place.until(lambda: "line 1000\n" in place.log(run))
-        first.kill()
-        first.wait()
+        servers.kill(first)
         (run.folders.outputs / "go").touch()
         handle = place.backend.find(place.name(run))
         assert handle is not None
         assert place.wait(handle) == Exit(0)
         assert place.log(run) == "".join(f"line {n}\n" for n in range(1, 6001))
 
-    def test_a_log_that_was_cut_stays_cut(self, place: Place, server: Server) -> None:
+    def test_a_log_that_was_cut_stays_cut(self, place: Place, servers: Servers) -> None:
         run = place.run(f"yes said | head -c 50000; {UNTIL_GO}; echo on", log=10_000)
-        first = server(run)
+        first = servers.launch(place, run)
         place.until(lambda: "cut off" in place.log(run))
-        first.kill()
-        first.wait()
+        servers.kill(first)
         (run.folders.outputs / "go").touch()
         assert place.wait(Handle(place.name(run))) == Exit(0)
         assert place.log(run).count("cut off") == 1
         assert place.log(run).endswith("allows.]\n")
 
-    def test_the_next_server_can_stop_it(self, place: Place, server: Server) -> None:
+    def test_the_next_server_can_stop_it(self, place: Place, servers: Servers) -> None:
         run = place.run("echo ready; sleep 600; exit 7")
-        first = server(run)
+        first = servers.launch(place, run)
         place.ready(run)
-        first.kill()
+        servers.kill(first)
         place.backend.stop(place.name(run), 5)
         assert place.wait(Handle(place.name(run))) == Exit(7)
 
     def test_a_stop_that_a_killed_server_began_is_finished(
-        self, place: Place, server: Server
+        self, place: Place, servers: Servers
     ) -> None:
         run = place.run("echo ready; sleep 600; exit 7")
-        first = server(run)
+        first = servers.launch(place, run)
         place.ready(run)
-        first.kill()
-        first.wait()
+        servers.kill(first)
         from compute_ref_kubernetes.control import Control
 
         Control(run.folders.control).write_cause(Exit(None, ExitReason.STORAGE, "Too much."))

@@ -11,9 +11,10 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from compute_ref.plugins import Folders, Image, Limits, Run, Site
+from compute_ref.plugins import AlgorithmUnavailable, Folders, Image, Limits, Run, Site
+from compute_ref_kubernetes.images import reference
 from compute_ref_kubernetes.labels import object_name
-from compute_ref_kubernetes.manifest import image_reference, job_of
+from compute_ref_kubernetes.manifest import Recipe
 from compute_ref_kubernetes.options import Options
 from compute_ref_kubernetes.users import User
 from compute_ref_kubernetes.volume import Volume
@@ -21,6 +22,7 @@ from tests.backends.kubernetes.standards import breaches
 
 DATA = Path("/srv/data")
 NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
+DIGEST = "sha256:" + "0" * 64
 LIMITS = Limits(1.5, 2**30, 2**31, 2**20, 90.5, 64)
 PLACED: dict[str, Any] = {
     "node_selector": {"disktype": "ssd"},
@@ -46,8 +48,8 @@ def job(run: Run | None = None, **options: Any) -> Object:
     run = run or a_run()
     chosen = Options.read({"claim": "compute-ref", **options})
     volume = Volume.of(chosen, Site({}, DATA, Path("/host/data"), True))
-    once = run.folders.control / "once"
-    return job_of(run, "compute-ref-job1z-2", "abc", once, volume, chosen, User(1001, 1002))
+    recipe = Recipe("abc", volume, chosen, User(1001, 1002))
+    return recipe.job(run, "compute-ref-job1z-2", "python:3", run.folders.control / "once")
 
 
 def pod(manifest: Object) -> Object:
@@ -177,15 +179,50 @@ class TestVolume:
         assert found["volumes"][0]["hostPath"] == {"path": "/host/data", "type": "Directory"}
 
 
-@pytest.mark.parametrize(
-    ("image", "reference"),
-    [
-        (Image("example.org/a", "1", "sha256:ab"), "example.org/a@sha256:ab"),
-        (Image("example.org/a", "1", ""), "example.org/a:1"),
-    ],
-)
-def test_an_image_is_named_by_its_checksum_where_it_has_one(image: Image, reference: str) -> None:
-    assert image_reference(image) == reference
+class TestImages:
+    @pytest.mark.parametrize(
+        ("image", "full"),
+        [
+            (Image("example.org/a", "1", DIGEST), f"example.org/a@{DIGEST}"),
+            (Image("example.org:5000/a/b", "1.2-x", ""), "example.org:5000/a/b:1.2-x"),
+            (Image("python", "3", ""), "python:3"),
+        ],
+    )
+    def test_it_is_named_by_its_checksum_where_it_has_one(self, image: Image, full: str) -> None:
+        assert reference(image, []) == full
+
+    @pytest.mark.parametrize(
+        "image",
+        [
+            None,
+            Image("NO NAME", "1", ""),
+            Image("", "1", ""),
+            Image("a/../b", "1", ""),
+            Image("a", "", ""),
+            Image("a", "1 2", ""),
+            Image("a", "1", "md5:0"),
+        ],
+    )
+    def test_what_names_none_cannot_be_run(self, image: Image | None) -> None:
+        with pytest.raises(AlgorithmUnavailable, match="does not name an image"):
+            reference(image, [])
+
+    @pytest.mark.parametrize(
+        ("name", "registry"),
+        [
+            ("python", "docker.io"),
+            ("library/python", "docker.io"),
+            ("docker.io/python", "docker.io"),
+            ("localhost/python", "localhost"),
+            ("10.0.0.1:5000/python", "10.0.0.1:5000"),
+        ],
+    )
+    def test_it_comes_from_the_registries_that_the_operator_allows(
+        self, name: str, registry: str
+    ) -> None:
+        assert reference(Image(name, "3", ""), [registry]) == f"{name}:3"
+        with pytest.raises(AlgorithmUnavailable, match="lets none be"):
+            reference(Image(name, "3", ""), ["other.example.org"])
 
 
 @pytest.mark.parametrize(

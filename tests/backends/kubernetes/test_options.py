@@ -32,6 +32,7 @@ def test_the_hook_offers_it_as_kubernetes() -> None:
         ({"user": 0}, "user: must be a user's number from 1 on; root is not for algorithms"),
         ({"user": True}, "user: must be"),
         ({"tmp_size": 1}, "tmp_size: must be a number of bytes"),
+        ({"registries": "docker.io"}, "registries: must be a list"),
         ({"pending_timeout": 0}, "pending_timeout: must be seconds, at least 1"),
         ({"pending_timeout": 1.5}, "pending_timeout: must be seconds"),
         ({"finished_ttl": 1}, "finished_ttl: must be seconds, at least 60"),

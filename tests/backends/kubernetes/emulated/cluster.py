@@ -253,6 +253,12 @@ class PodRun:
     def _has_image(self, image: str) -> bool:
         if image == IMAGE:
             return True
+        if image.startswith("shellless"):
+            said = 'exec: "sh": executable file not found in $PATH'
+            ended = {"exitCode": 128, "reason": "StartError", "message": said}
+            self._show("initContainerStatuses", "once", terminated=ended)
+            self._finish()
+            return False
         said = "manifest unknown" if "absent" in image else "dial tcp: no such host"
         reason = "InvalidImageName" if " " in image else "ErrImagePull"
         self._event(f'Failed to pull image "{image}": {said}')

@@ -140,9 +140,13 @@ def sandbox(pod: Object, container: Object, told: int) -> list[str]:
     volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
     words = ["bwrap", "--info-fd", str(told), "--as-pid-1", "--die-with-parent", "--clearenv"]
     words += ["--unshare-pid", "--unshare-ipc", "--ro-bind", "/usr", "/usr"]
+    if pod["metadata"]["labels"].get("compute-ref/network") == "none":  # as the policy wants it
+        words += ["--unshare-net"]
     for name in LINKED:
         if Path("/", name).is_symlink():
             words += ["--symlink", f"usr/{name}", f"/{name}"]
+    words += ["--perms", "0755", "--dir", "/etc"]
+    words += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
     words += ["--proc", "/proc", "--dev", "/dev", "--dir", "/data"]
     for mount in container["volumeMounts"]:
         volume = volumes[mount["name"]]
