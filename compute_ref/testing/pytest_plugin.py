@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from compute_ref.testing.kit import ComputeApp
 
 
+pytest.register_assert_rewrite("compute_ref.testing.backend_contract")
+
+
 @pytest.fixture
 def compute_app() -> Iterator[ComputeApp]:
     """The whole server in this process, with an instant backend and a clock that tests move."""
