@@ -210,8 +210,9 @@ class Backend(ABC):
     def stop(self, name: str, grace: float) -> None:
         """Ask the run to end, wait up to `grace` seconds, end it by force; return when it is over.
 
-        May be called at any time, more than once, and for a name that was never launched.
-        A `wait` under way then returns.
+        May be called at any time, more than once, and for a name that was never launched: while
+        the run's folders are there, a launch that comes later then starts nothing, and its end
+        has no code. A `wait` under way then returns.
         """
 
     @abstractmethod
