@@ -87,5 +87,5 @@ class Restarting(Abilities):
         run = server.script(SAY_READY + STAY, seconds=self.time_limit)
         if self.holds(server, "time", run.limits):
             name = server.begin(run).name
-            server.crash()
+            server.restart()
             assert server.end(server.backend.find(name)).reason is ExitReason.TIMEOUT
