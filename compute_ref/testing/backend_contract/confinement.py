@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import stat
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from compute_ref.jobs.outputs import Allowance, collect
 from compute_ref.plugins import Exit
 from compute_ref.testing.backend_contract.abilities import Abilities
 from compute_ref.testing.backend_contract.server import Server
@@ -87,7 +89,9 @@ class Confinement(Abilities):
         assert whole(outside) == before
         assert {kind(run.folders.outputs / name) for name in LINKED} <= {None, stat.S_IFLNK}
         assert kind(run.folders.outputs / "pipe") in {None, stat.S_IFIFO}
-        assert server.output(run, "sub/plain") == "plain\n"
+        taken = server.data_dir / "taken"
+        collect(run.folders.outputs, taken, Allowance(100, 2**20, threading.Event()))
+        assert texts(taken) == {"sub": b"", "sub/plain": b"plain\n"}
 
 
 def texts(folder: Path) -> Mapping[str, bytes]:

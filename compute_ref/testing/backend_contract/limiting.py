@@ -11,9 +11,10 @@ from compute_ref.testing.backend_contract.server import Server
 
 MIB: Final = 2**20
 #: what `enforced` is to tell of and the contract tries out
-TRIED: Final = frozenset({"time", "memory", "disk", "filesystem", "network"})
+TRIED: Final = frozenset({"time", "memory", "disk", "processes", "filesystem", "network"})
 #: and what it is to tell of besides
-TOLD: Final = frozenset({"cpu", "processes", "user"})
+TOLD: Final = frozenset({"cpu", "user"})
+BOUNDED: Final = ("time", "memory", "disk", "processes")
 SOME: Final = Limits(1, 512 * MIB, 64 * MIB, MIB, 60, 64)
 #: `tail` keeps what has no line end yet
 TAKE_MEMORY: Final = "head -c 300000000 /dev/zero | tail > /dev/null\n"
@@ -23,6 +24,14 @@ while test $n -lt 32; do
     n=$((n + 1))
     head -c 1000000 /dev/zero > "$OUTPUTS/$n"
 done
+"""
+TAKE_PROCESSES: Final = """
+n=0
+while test $n -lt 200; do
+    n=$((n + 1))
+    sleep 10 &
+done
+wait
 """
 
 
@@ -37,6 +46,11 @@ class Limiting(Abilities):
         told = server.backend.enforced(SOME)
         assert TOLD.issubset(told)
         assert all(how.strip() for how in told.values())
+
+    def test_a_limit_that_is_not_set_is_not_held(self, server: Server) -> None:
+        """It says "no" of what this environment does not bound."""
+        told = server.backend.enforced(Limits())
+        assert [told[key] for key in BOUNDED] == ["no"] * len(BOUNDED)
 
     def test_the_time_limit_ends_a_run(self, server: Server) -> None:
         """Its children too; what it said until then is in its log."""
@@ -61,6 +75,14 @@ class Limiting(Abilities):
         run = server.script(TAKE_DISK + STAY, disk=4 * MIB)
         if self.holds(server, "disk", run.limits):
             assert server.finish(run).reason is ExitReason.STORAGE, server.log(run)
+
+    def test_too_many_processes_do_not_end_well(self, server: Server) -> None:
+        """Whether the run is ended or its shell refused; that is the algorithm's failure."""
+        run = server.script(TAKE_PROCESSES, processes=32)
+        if self.holds(server, "processes", run.limits):
+            end = server.finish(run)
+            assert end.reason is ExitReason.EXITED
+            assert end.code != 0
 
     def test_within_its_limits_a_run_is_left_alone(self, server: Server) -> None:
         """It uses a part of each."""
