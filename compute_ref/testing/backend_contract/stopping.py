@@ -65,6 +65,7 @@ class Stopping(Abilities):
         assert SHORT <= took < SHORT + self.slack
         end = server.backend.wait(handle, 0)
         assert end is not None, "stop returned while the run was not over"
+        assert end.reason is ExitReason.EXITED
         assert end.code != 0
 
     def test_a_stop_after_the_end_changes_nothing(self, server: Server) -> None:
