@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
@@ -16,17 +15,17 @@ class Abilities:
     """The fixtures and attributes of a subclass; only `new_backend` has no usual value."""
 
     #: of :data:`compute_ref.testing.backend_contract.limiting.TRIED`, what does not hold here
-    not_held: ClassVar[Collection[str]] = ()
+    not_held: Collection[str] = ()
     #: false where a run has no network even if its datasets allow one
-    gives_network: ClassVar[bool] = True
+    gives_network: bool = True
     #: where a run with network reaches this machine; the tests listen there
-    host: ClassVar[str] = "127.0.0.1"
+    host: str = "127.0.0.1"
     #: seconds of real time after which a test gives up waiting
-    patience: ClassVar[float] = 60
+    patience: float = 60
     #: seconds that a stop may take beyond its grace
-    slack: ClassVar[float] = 20
+    slack: float = 20
     #: the time limit, in seconds, of the runs that are to reach it; longer than a start takes
-    time_limit: ClassVar[float] = 3
+    time_limit: float = 3
 
     @pytest.fixture
     def new_backend(self) -> Callable[[], Backend]:
