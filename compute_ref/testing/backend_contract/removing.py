@@ -44,10 +44,13 @@ class Removing(Abilities):
                 assert server.listed() == set()
 
     def test_removing_what_never_was_is_fine(self, server: Server) -> None:
-        """Neither a fault nor a trace."""
-        for name in (server.backend.name("0123abcz", 1), server.name(server.script("true"))):
-            server.backend.remove(name)
-            assert server.backend.find(name) is None
+        """Whether the server has folders for it or not; what is found of it never ran."""
+        server.backend.remove(server.backend.name("0123abcz", 1))
+        assert server.backend.find(server.backend.name("0123abcz", 1)) is None
+        name = server.name(server.script("true"))
+        server.backend.remove(name)
+        found = server.backend.find(name)
+        assert found is None or server.end(found).code is None
         assert server.listed() == set()
 
     def test_removing_one_leaves_the_others(self, server: Server) -> None:

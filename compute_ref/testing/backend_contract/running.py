@@ -115,12 +115,18 @@ class Running(Abilities):
         assert server.end(server.backend.find(server.name(first))) == Exit(3)
 
     def test_an_image_that_is_not_there_is_told(self, server: Server, image: Image | None) -> None:
-        """AlgorithmUnavailable ends the job at 32; a backend without images needs none."""
+        """AlgorithmUnavailable ends the job at 32, whoever launches; nothing is left of it.
+
+        A backend without images runs the algorithm all the same.
+        """
         assert server.backend.runs_images == (image is not None)
         run = server.run("true", image=NOWHERE)
         if image is None:
             assert server.finish(run) == Exit(0)
             return
-        with pytest.raises(AlgorithmUnavailable):
-            server.backend.launch(run)
-        assert server.backend.find(server.name(run)) is None
+        for _ in range(2):
+            with pytest.raises(AlgorithmUnavailable):
+                server.backend.launch(run)
+            server.crash()
+        server.backend.remove(server.name(run))
+        assert server.listed() == set()

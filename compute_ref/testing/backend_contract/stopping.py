@@ -78,10 +78,13 @@ class Stopping(Abilities):
             assert server.end(handle) == Exit(3)
 
     def test_stopping_what_never_was_does_nothing(self, server: Server) -> None:
-        """Neither a fault nor a trace."""
-        for name in (server.backend.name("0123abcz", 1), server.name(server.run("true"))):
-            server.backend.stop(name, LONG)
-            assert server.backend.find(name) is None
+        """Whether the server has folders for it or not; what is found of it never ran."""
+        server.backend.stop(server.backend.name("0123abcz", 1), LONG)
+        assert server.backend.find(server.backend.name("0123abcz", 1)) is None
+        name = server.name(server.script("true"))
+        server.backend.stop(name, LONG)
+        found = server.backend.find(name)
+        assert found is None or server.end(found).code is None
         assert server.listed() == set()
 
     def test_a_stop_during_the_launch_leaves_nothing_running(self, server: Server) -> None:
