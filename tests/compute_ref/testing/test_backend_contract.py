@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import compute_ref.testing.backend_contract as contract
+from compute_ref.testing.backend_contract.limiting import TRIED
 from compute_ref_local import LocalBackend
 from tests.compute_ref.testing import liars
 
@@ -179,3 +180,11 @@ def test_the_example_of_the_package_is_whole(pytester: pytest.Pytester) -> None:
     )
     outcome = pytester.runpytest_inprocess("--collect-only", "-q", *LIGHT)
     outcome.stdout.fnmatch_lines(["*::TestSlurm::test_a_good_run_ends_with_its_output_and_log"])
+
+
+def test_all_that_may_be_declared_is_documented() -> None:
+    documented = (Path(__file__).parents[3] / "docs" / "embedding.md").read_text(encoding="utf-8")
+    declared = [name for name in vars(contract.Abilities) if not name.startswith("_")]
+    assert "new_backend" in declared
+    for name in {*declared, *TRIED} - {"server", "holds"}:
+        assert f"`{name}" in documented
