@@ -9,16 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from compute_ref.plugins import Site
 from compute_ref.testing.backend_contract import BackendContract
 from compute_ref_local import LocalBackend
+from tests.backends.local.tried import tried
 
 AS_ROOT = os.geteuid() == 0
-
-
-def making(data_dir: Path, sandbox: str) -> Callable[[], LocalBackend]:
-    site = Site({"sandbox": sandbox}, data_dir, data_dir, loopback=True)
-    return lambda: LocalBackend(site)
 
 
 class Local(BackendContract):
@@ -30,7 +25,7 @@ class Local(BackendContract):
 class TestSandboxed(Local):
     @pytest.fixture
     def new_backend(self, data_dir: Path) -> Callable[[], LocalBackend]:
-        return making(data_dir, "require")
+        return lambda: tried(LocalBackend, data_dir, "require")
 
 
 class TestBare(Local):
@@ -44,4 +39,4 @@ class TestBare(Local):
 
     @pytest.fixture
     def new_backend(self, data_dir: Path) -> Callable[[], LocalBackend]:
-        return making(data_dir, "none")
+        return lambda: tried(LocalBackend, data_dir, "none")

@@ -9,30 +9,13 @@ import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from compute_ref.plugins import Exit, ExitReason, Folders, Handle, Limits, Run, Site
 from compute_ref_local import LocalBackend, backend, sandbox
-from compute_ref_local.manner import Manner
 from compute_ref_local.pidfds import Supervisor, tell
-
-
-@cache
-def manner(data_dir: Path) -> Manner | None:
-    """How algorithms are run there, found out by one trial for all backends."""
-    first = LocalBackend(Site({"sandbox": "require"}, data_dir, data_dir, loopback=True))
-    first.check()
-    return first._manner
-
-
-def made(kind: type[LocalBackend], data_dir: Path) -> LocalBackend:
-    """A sandboxed backend on a folder, without a trial of its own."""
-    backend = kind(Site({"sandbox": "require"}, data_dir, data_dir, loopback=True))
-    backend._manner = manner(data_dir.parents[1])
-    return backend
 
 
 class LaunchesTwice(LocalBackend):

@@ -11,6 +11,7 @@ import pytest
 import compute_ref.testing.backend_contract as contract
 from compute_ref.testing.backend_contract.limiting import TRIED
 from compute_ref_local import LocalBackend
+from tests.backends.local.tried import tried
 from tests.compute_ref.testing import liars
 
 pytest_plugins = ["pytester"]
@@ -22,6 +23,7 @@ import pytest
 from compute_ref.plugins import Image
 from compute_ref.testing.backend_contract import BackendContract
 from compute_ref_local import LocalBackend
+from tests.backends.local.tried import tried
 from tests.compute_ref.testing import liars
 
 
@@ -37,7 +39,7 @@ class TestIt(BackendContract):
 
     @pytest.fixture
     def new_backend(self, data_dir):
-        return lambda: liars.made({backend}, data_dir)
+        return lambda: tried({backend}, data_dir, "require")
 
     @pytest.fixture
     def image(self):
@@ -114,7 +116,7 @@ def data_dir(pytester: pytest.Pytester) -> Iterator[Path]:
     """A data folder; whatever a liar left running there is ended."""
     folder = pytester.path / "it's data"
     yield folder
-    honest = liars.made(LocalBackend, folder)
+    honest = tried(LocalBackend, folder, "require")
     for name in honest.list():
         honest.remove(name)
     assert list(honest.list()) == []
@@ -142,6 +144,15 @@ def test_it_is_caught(try_out: Try, liar: str, test: str, said: str) -> None:
     found = outcome.parseoutcomes()
     assert (found.get("failed"), found.get("passed")) == (1, None)
     assert said in outcome.stdout.str()
+
+
+def test_no_liar_is_left_out() -> None:
+    kinds = {
+        name
+        for name, kind in vars(liars).items()
+        if getattr(kind, "__module__", "") == liars.__name__ and isinstance(kind, type)
+    }
+    assert kinds - {"Altered"} == {liar for liar, _, _ in CAUGHT}
 
 
 def test_an_honest_backend_passes_there(try_out: Try) -> None:
