@@ -181,7 +181,7 @@ class Backend(ABC):
         """How each limit and isolation really holds here, e.g. ``{"memory": "watched"}``.
 
         The keys are time, cpu, memory, disk, processes, filesystem, network and user. Shown to
-        consumers in the environment; one that is not held, or a limit of 0, is "no".
+        consumers in the environment; what is not held, or a limit of 0, is "no".
         """
 
     def name(self, job_id: str, number: int) -> str:
@@ -217,8 +217,9 @@ class Backend(ABC):
     def stop(self, name: str, grace: float) -> None:
         """Ask the run to end, wait up to `grace` seconds, end it by force; return when it is over.
 
-        May be called at any time, more than once, and for a name that was never launched.
-        A `wait` under way then returns.
+        May be called at any time, more than once, and for a name that was never launched: while
+        the run's folders are there, a launch that comes later then starts nothing, and its end
+        has no code. A `wait` under way then returns.
         """
 
     @abstractmethod

@@ -1,44 +1,60 @@
-"""The behaviour of a backend, as tests that any backend can run.
+"""What every backend does, as one class of tests that yours can run too.
 
-The tests of a backend of yours, whole::
+    from collections.abc import Callable
+    from pathlib import Path
 
     import pytest
-
-    from compute_ref.plugins import BackendFactory, Image
+    from compute_ref.plugins import Image, Site
     from compute_ref.testing.backend_contract import BackendContract
     from compute_ref_slurm import SlurmBackend
 
+
     class TestSlurm(BackendContract):
-        unheld = frozenset({"disk", "processes"})  # `enforced` must say "no" to these
+        not_held = frozenset({"disk"})  # enforced() says "no" of it
 
         @pytest.fixture
-        def make_backend(self) -> BackendFactory:
-            return SlurmBackend  # called again for each restart of the server
+        def new_backend(self, data_dir: Path) -> Callable[[], SlurmBackend]:
+            site = Site({"partition": "test"}, data_dir, data_dir, loopback=True)
+            return lambda: SlurmBackend(site)
 
         @pytest.fixture
-        def image(self) -> Image:  # left out where it runs processes
-            return Image("busybox", "1.36", "sha256:...")
+        def image(self) -> Image | None:
+            return Image("busybox", "1.37", "sha256:...")
 
-Nothing is skipped: of what a class declares as not held, the tests demand that ``enforced`` says
-so. Algorithms are written for a POSIX shell and the commands that busybox has; what else can be
-declared is told at :class:`Contract`. Needs ``pip install "compute-ref[testing]"``.
+Each call of `new_backend` is a server that was restarted: a new object on the same data folder and
+the same machine, daemon or cluster. `image` is for backends that run images; it needs a POSIX
+``sh`` and what busybox has. :class:`Abilities` has everything else that may be declared. Nothing
+is skipped: what a backend does not hold, it must say that it does not.
+
+Each test's docstring is one promise; together they say what :class:`compute_ref.plugins.Backend`
+means. They need the extra ``testing`` and, with a backend that starts a run in half a second, about
+a minute.
 """
 
-from compute_ref.testing.backend_contract.bench import Bench
-from compute_ref.testing.backend_contract.contract import Contract
-from compute_ref.testing.backend_contract.describing import Describing
-from compute_ref.testing.backend_contract.isolation import Isolation
-from compute_ref.testing.backend_contract.limits import HoldingLimits
+from compute_ref.testing.backend_contract.abilities import Abilities
+from compute_ref.testing.backend_contract.confinement import Confinement
+from compute_ref.testing.backend_contract.launching import Launching
+from compute_ref.testing.backend_contract.limiting import Limiting
+from compute_ref.testing.backend_contract.network import Network
 from compute_ref.testing.backend_contract.removing import Removing
-from compute_ref.testing.backend_contract.restarts import Restarts
+from compute_ref.testing.backend_contract.restarting import Restarting
 from compute_ref.testing.backend_contract.running import Running
+from compute_ref.testing.backend_contract.server import Server
 from compute_ref.testing.backend_contract.stopping import Stopping
 from compute_ref.testing.backend_contract.waiting import Waiting
 
-__all__ = ["BackendContract", "Bench", "Contract"]
+__all__ = ["Abilities", "BackendContract", "Server"]
 
 
 class BackendContract(
-    Describing, Running, Waiting, Stopping, HoldingLimits, Isolation, Restarts, Removing
+    Running,
+    Launching,
+    Waiting,
+    Stopping,
+    Removing,
+    Restarting,
+    Limiting,
+    Confinement,
+    Network,
 ):
-    """All that the server relies on; subclass it under a name that begins with ``Test``."""
+    """All tests; subclass it under a name that pytest collects."""

@@ -1,72 +1,94 @@
-"""Removing runs, of which nothing may be left."""
+"""Removing: whatever state a run is in, nothing of it is left, and what is there is listed."""
 
 from __future__ import annotations
 
-import shutil
+from pathlib import Path
+
+import pytest
 
 from compute_ref.plugins import Exit
-from compute_ref.testing.backend_contract.bench import BEAT, STAY, Bench
-from compute_ref.testing.backend_contract.contract import Contract
+from compute_ref.testing.backend_contract.abilities import Abilities
+from compute_ref.testing.backend_contract.scripts import BEAT_READY, STAY
+from compute_ref.testing.backend_contract.server import Server
 
 
-class Removing(Contract):
-    """It may come at any time, and more than once."""
+class Removing(Abilities):
+    """Removing runs, and finding those that belong to nobody."""
 
-    def test_a_run_that_ended_is_removed_without_a_trace(self, bench: Bench) -> None:
-        """Its folders belong to the engine, and stay."""
-        run = bench.run('echo x > "$OUTPUTS/x"')
-        bench.finish(run)
-        bench.remove(run)
-        assert bench.name(run) not in bench.list()
-        assert bench.output(run, "x") == "x\n"
+    def test_nothing_is_left_of_ended_runs(self, server: Server) -> None:
+        """After their removal the list is empty, whatever their ends were."""
+        for code in ("exit 0", "exit 3", 'echo x > "$OUTPUTS/x"'):
+            server.finish(server.script(code))
+        for run in server.runs:
+            server.backend.remove(server.name(run))
+        assert server.listed() == set()
+        server.restart()
+        assert server.listed() == set()
 
-    def test_a_running_algorithm_is_ended_first(self, bench: Bench) -> None:
-        """Whoever waits for it comes back."""
-        run, handle = bench.begin(f"trap '' TERM\n: > \"$OUTPUTS/ready\"\n{BEAT}")
-        bench.remove(run)
-        bench.assert_dead(run)
-        assert bench.name(run) not in bench.list()
-        assert isinstance(bench.wait(handle), Exit)
+    def test_a_running_run_is_listed_and_ended_by_its_removal(self, server: Server) -> None:
+        """Removal stops first; outputs and logs are the engine's and stay."""
+        run = server.script(BEAT_READY + STAY)
+        handle = server.begin(run)
+        assert server.listed() == {handle.name}
+        server.backend.remove(handle.name)
+        assert server.still(run.folders.outputs)
+        assert server.listed() == set()
+        assert run.folders.logs.is_dir()
 
-    def test_it_may_be_repeated(self, bench: Bench) -> None:
-        """The engine may not know that it was done."""
-        run, _ = bench.begin(STAY)
-        for _ in range(2):
-            bench.remove(run)
-            assert bench.name(run) not in bench.list()
-        bench.restart()
-        bench.remove(run)
+    def test_removing_twice_is_fine(self, server: Server) -> None:
+        """Of a run that ended and of one that was running."""
+        for code in ("exit 3", STAY):
+            handle = server.backend.launch(server.script(code))
+            for _ in range(2):
+                server.backend.remove(handle.name)
+                assert server.listed() == set()
 
-    def test_what_was_never_launched_can_be_removed(self, bench: Bench) -> None:
-        """There is a name before there is a run."""
-        run = bench.run()
-        bench.remove(run)
-        assert bench.name(run) not in bench.list()
+    def test_removing_what_never_was_is_fine(self, server: Server) -> None:
+        """Whether the server has folders for it or not; what is found of it never ran."""
+        server.backend.remove(server.backend.name("0123abcz", 1))
+        assert server.backend.find(server.backend.name("0123abcz", 1)) is None
+        name = server.name(server.script("true"))
+        server.backend.remove(name)
+        found = server.backend.find(name)
+        assert found is None or server.end(found).code is None
+        assert server.listed() == set()
 
-    def test_others_stay(self, bench: Bench) -> None:
-        """Also where one name begins like another."""
-        run, handle = bench.begin(STAY + "exit 3")
-        other, _ = bench.begin(STAY, again=run)
-        bench.remove(other)
-        assert bench.name(run) in bench.list()
-        assert bench.wait(handle, 0) is None
-        bench.release(run)
-        assert bench.end(handle).code == 3
+    def test_removing_one_leaves_the_others(self, server: Server) -> None:
+        """Other runs go on."""
+        staying, going = server.script(BEAT_READY + STAY), server.script(STAY)
+        handle, gone = server.begin(staying), server.begin(going)
+        assert server.listed() == {handle.name, gone.name}
+        server.backend.remove(gone.name)
+        assert server.listed() == {handle.name}
+        server.until(lambda: not server.still(staying.folders.outputs), "the other one goes on")
+        assert server.backend.wait(handle, 0) is None
 
-    def test_a_run_that_no_job_knows_is_listed_for_the_sweep(self, bench: Bench) -> None:
-        """The server sweeps up what a crash has left without an owner."""
-        run, _ = bench.begin(f': > "$OUTPUTS/ready"\n{BEAT}')
-        bench.restart()
-        assert bench.name(run) in bench.list()
-        bench.remove(run)
-        bench.assert_dead(run)
-        assert bench.name(run) not in bench.list()
+    @pytest.mark.parametrize("folders", ["kept", "gone"])
+    def test_an_orphan_is_listed_and_removed(self, server: Server, folders: str) -> None:
+        """The next server sweeps a run that no job knows, its folders there or not."""
+        run = server.script(BEAT_READY + STAY)
+        name = server.begin(run).name
+        outputs = run.folders.outputs
+        if folders == "gone":
+            outputs = moved_away(run.folders.root.parent) / "1" / "outputs"
+        server.crash()
+        assert server.listed() == {name}
+        server.backend.remove(name)
+        assert server.still(outputs)
+        assert server.listed() == set()
 
-    def test_a_run_whose_folders_are_gone_is_listed_and_removed(self, bench: Bench) -> None:
-        """A deleted job's folders may go before a backend lets go of its run."""
-        run, _ = bench.begin(': > "$OUTPUTS/ready"\nexec sleep 600')
-        shutil.rmtree(run.folders.root.parent)
-        bench.restart()
-        assert bench.name(run) in bench.list()
-        bench.remove(run)
-        assert bench.name(run) not in bench.list()
+    def test_a_removed_run_whose_folders_are_gone_is_not_found(self, server: Server) -> None:
+        """Neither by this server nor by the next: nothing more is known of it."""
+        run = server.script("exit 3")
+        handle = server.backend.launch(run)
+        assert server.end(handle) == Exit(3)
+        server.backend.remove(handle.name)
+        server.workspaces.remove(run.job_id)
+        assert server.backend.find(handle.name) is None
+        server.crash()
+        assert server.backend.find(handle.name) is None
+
+
+def moved_away(folder: Path) -> Path:
+    """Out of the way, so that what still writes there can be seen."""
+    return folder.rename(folder.parents[1] / "moved")

@@ -1,143 +1,132 @@
-"""An algorithm that runs to its end by itself."""
+"""A run from its launch to its end: what the algorithm is given and what comes back."""
 
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
-from typing import Final
 
 import pytest
 
-from compute_ref.plugins import AlgorithmUnavailable, ExitReason, Image
-from compute_ref.testing.backend_contract.bench import STAY, Bench
-from compute_ref.testing.backend_contract.contract import Contract
+from compute_ref.plugins import AlgorithmUnavailable, Exit, Image
+from compute_ref.testing.backend_contract.abilities import Abilities
+from compute_ref.testing.backend_contract.scripts import AWAIT_GO
+from compute_ref.testing.backend_contract.server import Server
 
-#: what one of a shell, a container engine or a cluster would replace in a variable
-AWKWARD: Final = """a 'b' "c" $HOME ${HOME} `d` \\ $(VOLUME) $$ $$(VOLUME) %s é\nnext line"""
-COPY: Final = 'cat "$INPUTS/data" > "$OUTPUTS/copy"\n'
-LOG: Final = 10_000  # bytes
-LINE: Final = "0123456789abcde\n"
-BIG: Final = 64 * 2**20
+NOWHERE = Image("compute-ref.invalid/nothing", "none", "sha256:" + "0" * 64)
+LINE = b"0123456789abcde\n"
+LINES = 2**22  # of 16 bytes: 64 MiB
+ODD = "two  spaces, 'single' and \"double\" quotes, $HOME, $(INPUTS), `id`, \\, *, #, é\nand a line"
 
 
-class Running(Contract):
-    """It finds what it was promised, and what it leaves and how it ends is told as it was."""
+class Running(Abilities):
+    """A run from its launch to its end."""
 
-    def test_a_success_leaves_its_outputs_and_its_log(self, bench: Bench) -> None:
-        """Both streams are in the log, and there is nothing to read on standard input."""
-        run = bench.run(
-            'echo said; echo complained >&2; cat > "$OUTPUTS/stdin"\n'
-            + COPY
-            + 'mkdir "$OUTPUTS/sub"; echo deep > "$OUTPUTS/sub/deep"'
-        )
-        end = bench.finish(run)
-        assert (end.code, end.reason) == (0, ExitReason.EXITED), bench.log(run)
-        assert sorted(bench.log(run).splitlines()) == ["complained", "said"]
-        assert bench.output(run, "copy") == f"the input of {run.job_id}\n"
-        assert bench.output(run, "sub/deep") == "deep\n"
-        assert bench.output(run, "stdin") == ""
+    def test_check_says_in_one_line_what_it_found(self, server: Server) -> None:
+        """The operator reads it at the start of the server."""
+        found = server.backend.check()
+        assert found.strip()
+        assert "\n" not in found
 
-    def test_a_failure_keeps_its_exit_code(self, bench: Bench) -> None:
-        """And what it had written by then."""
-        run = bench.run(COPY + "exit 3")
-        end = bench.finish(run)
-        assert (end.code, end.reason) == (3, ExitReason.EXITED)
-        assert bench.output(run, "copy") == f"the input of {run.job_id}\n"
+    def test_a_good_run_ends_with_its_output_and_log(self, server: Server) -> None:
+        """Exit code 0, outputs in outputs, standard output and error in algorithm.log."""
+        run = server.run('cat "$INPUTS/data" > "$OUTPUTS/copy"; echo said; echo complained >&2')
+        assert server.finish(run) == Exit(0)
+        assert server.output(run, "copy") == f"the input of {run.job_id}"
+        assert sorted(server.log(run).splitlines()) == ["complained", "said"]
 
-    def test_the_entrypoint_is_a_shell_command(self, bench: Bench) -> None:
-        """Words, quotes, pipes and the shell's own ``$$`` are the shell's to understand."""
-        run = bench.run(
-            'echo "$# $1"; test "$2" -gt 0',
-            entrypoint="sh $ALGO 'two words' $$ > \"$OUTPUTS/said\" || exit 9; exit 4",
-        )
-        assert bench.finish(run).code == 4, bench.log(run)
-        assert bench.output(run, "said") == "2 two words\n"
+    @pytest.mark.parametrize(("entrypoint", "code"), [("exit 42", 42), ("no-such-program", 127)])
+    def test_a_bad_exit_code_is_told(self, server: Server, entrypoint: str, code: int) -> None:
+        """It is the algorithm's, not the backend's fault."""
+        assert server.finish(server.run(entrypoint)) == Exit(code)
 
-    def test_the_algorithm_is_one_word_and_executable(self, bench: Bench) -> None:
-        """``$ALGO`` is quoted, wherever the run's folder lies."""
-        run = bench.run('test -f "$0" && echo "$# $1"', entrypoint="$ALGO 'two words'")
-        assert bench.finish(run).code == 0, bench.log(run)
-        assert bench.log(run) == "1 two words\n"
+    def test_its_variables_arrive_as_they_are(self, server: Server) -> None:
+        """No shell and no template takes them apart."""
+        variables = {"DIDS": '["a", "b"]', "odd": ODD, "empty": ""}
+        code = "".join(f'printf %s "${name}" > "$OUTPUTS/{name}"\n' for name in variables)
+        run = server.script(code + 'test -n "${empty+set}"', variables=variables)
+        assert server.finish(run) == Exit(0), server.log(run)
+        assert {name: server.output(run, name) for name in variables} == variables
 
-    def test_an_entrypoint_that_names_no_program_fails(self, bench: Bench) -> None:
-        """As a shell says it."""
-        run = bench.run(entrypoint="no-such-program-here $ALGO")
-        assert bench.finish(run).code == 127
-
-    def test_variables_arrive_as_they_are(self, bench: Bench) -> None:
-        """Nothing in a value is replaced on its way."""
-        run = bench.run(
-            "for name in DIDS secret AWKWARD; do\n"
-            '  eval "printf %s \\"\\$$name\\"" > "$OUTPUTS/$name"\n'
-            "done",
-            variables={"AWKWARD": AWKWARD},
-        )
-        assert bench.finish(run).code == 0, bench.log(run)
-        assert {name: bench.output(run, name) for name in run.variables} == dict(run.variables)
-
-    def test_variables_name_the_folders(self, bench: Bench) -> None:
-        """All lie below ``$VOLUME``, where the algorithm begins."""
-        run = bench.run(
-            "set -eu\n"
-            'test "$(pwd -P)" = "$(cd "$VOLUME" && pwd -P)"\n'
-            'test "$INPUTS" = "$VOLUME/inputs" && test -f "$INPUTS/data"\n'
-            'test "$OUTPUTS" = "$VOLUME/outputs" && test -d "$OUTPUTS"\n'
-            'test "$LOGS" = "$VOLUME/logs" && test -d "$LOGS"\n'
-            'test -f "$VOLUME/ddos/ddo" && test -x "$VOLUME/transformations/algorithm"\n'
-            "echo all of it"
-        )
-        assert bench.finish(run).code == 0, bench.log(run)
-        assert bench.log(run) == "all of it\n"
-
-    def test_a_chatty_log_is_cut_and_the_run_goes_on(self, bench: Bench) -> None:
-        """What came first is kept."""
-        run = bench.run('yes said | head -c 1000000; : > "$OUTPUTS/after"', log=LOG)
-        assert bench.finish(run).code == 0
-        log = bench.log(run)
-        assert log[:LOG] == "said\n" * (LOG // 5)
-        assert len(log) < LOG + 1_000, "the log is longer than allowed and a line that says so"
-        assert bench.output(run, "after") == ""
-
-    def test_a_large_output_arrives_whole(self, bench: Bench) -> None:
-        """64 MiB."""
-        run = bench.run(f'yes {LINE.strip()} | head -c {BIG} > "$OUTPUTS/big"', disk=2 * BIG)
-        assert bench.finish(run).code == 0, bench.log(run)
-        whole = hashlib.sha256(LINE.encode() * (BIG // len(LINE)))
-        assert _digest(run.folders.outputs / "big") == whole.hexdigest()
-
-    def test_ten_at_once_keep_to_themselves(self, bench: Bench) -> None:
-        """All are running when the first is allowed to end."""
-        begun = [bench.begin(STAY + COPY) for _ in range(10)]
-        assert {bench.name(run) for run, _ in begun} <= set(bench.list())
-        for run, _ in begun:
-            bench.release(run)
-        assert [bench.end(handle).code for _, handle in begun] == [0] * 10
-        for run, _ in begun:
-            assert bench.output(run, "copy") == f"the input of {run.job_id}\n"
-
-    def test_the_next_run_of_a_job_is_another_run(self, bench: Bench) -> None:
-        """Under the same job id, with a number, folders and an end of its own."""
-        first = bench.run(COPY + "exit 1")
-        assert bench.finish(first).code == 1
-        second = bench.run("exit 2", again=first)
-        assert bench.find(second) is None
-        assert bench.finish(second).code == 2
-        assert not (second.folders.outputs / "copy").exists()
-
-    def test_an_image_that_nobody_has_makes_the_algorithm_unavailable(
-        self, bench: Bench, image: Image | None
+    def test_nothing_of_the_servers_own_variables_is_shown(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A backend that runs processes has no use for an image, and says so."""
-        assert bench.backend.runs_images is (image is not None)
-        run = bench.run("exit 0", image=self.unknown_image)
+        """They may hold keys."""
+        monkeypatch.setenv("SERVER_KEY", "a key of the server")
+        run = server.script("env", variables={"secret": "its own"})
+        assert server.finish(run) == Exit(0)
+        assert "secret=its own" in server.log(run).splitlines()
+        assert "a key of the server" not in server.log(run)
+
+    def test_variables_name_the_folders(self, server: Server) -> None:
+        """It finds inputs, DDOs and itself there, and works in the folder that has them all."""
+        run = server.run(
+            'cat "$INPUTS/data" "$VOLUME/ddos/ddo" "$VOLUME/transformations/algorithm"'
+            ' > "$OUTPUTS/all"; ls -d "$LOGS" && test "$(pwd -P)" = "$(cd "$VOLUME" && pwd -P)"',
+            code="the algorithm",
+        )
+        assert server.finish(run) == Exit(0), server.log(run)
+        expected = f"the input of {run.job_id}the DDO of {run.job_id}the algorithm"
+        assert server.output(run, "all") == expected
+
+    def test_the_algorithms_path_is_quoted(self, server: Server) -> None:
+        """``$ALGO`` is one word, whatever the data folder is called, and arguments stay whole."""
+        run = server.run("sh $ALGO 'a b'", code='printf "%s\\n" "$0" "$#" "$1"')
+        assert server.finish(run) == Exit(0), server.log(run)
+        path, *arguments = server.log(run).splitlines()
+        assert path.endswith("/transformations/algorithm")
+        assert arguments == ["1", "a b"]
+
+    def test_the_algorithm_is_a_program(self, server: Server) -> None:
+        """An entrypoint may run it without naming an interpreter."""
+        run = server.run("$ALGO there", code='#!/bin/sh\necho "hello $1"\n')
+        assert server.finish(run) == Exit(0), server.log(run)
+        assert server.log(run) == "hello there\n"
+
+    def test_a_big_output_arrives_whole(self, server: Server) -> None:
+        """64 MiB, as they were written."""
+        size = LINES * len(LINE)
+        run = server.run(f'yes 0123456789abcde | head -c {size} > "$OUTPUTS/big"', disk=2 * size)
+        assert server.finish(run) == Exit(0), server.log(run)
+        with (run.folders.outputs / "big").open("rb") as file:
+            found = hashlib.file_digest(file, "sha256")
+        assert found.digest() == hashlib.sha256(LINE * LINES).digest()
+
+    def test_ten_at_once_end_with_their_own_outputs(self, server: Server) -> None:
+        """No run sees another's variables, inputs or outputs."""
+        code = AWAIT_GO + 'printf %s "$mine" > "$OUTPUTS/mine"; cat "$INPUTS/data"; exit "$number"'
+        runs = [
+            server.script(code, variables={"mine": f"of {number}", "number": str(number)})
+            for number in range(10)
+        ]
+        handles = [server.backend.launch(run) for run in runs]
+        for run in runs:
+            server.let_go(run)
+        assert [server.end(handle) for handle in handles] == [Exit(code) for code in range(10)]
+        for number, run in enumerate(runs):
+            assert server.output(run, "mine") == f"of {number}"
+            assert server.log(run) == f"the input of {run.job_id}"
+
+    def test_the_next_run_of_a_job_is_another_run(self, server: Server) -> None:
+        """Its number is all that differs."""
+        first = server.script("exit 3")
+        second = server.again(first, "exit 4")
+        assert server.finish(first) == Exit(3)
+        assert server.backend.find(server.name(second)) is None
+        assert server.finish(second) == Exit(4)
+        assert server.end(server.backend.find(server.name(first))) == Exit(3)
+
+    def test_an_image_that_is_not_there_is_told(self, server: Server, image: Image | None) -> None:
+        """AlgorithmUnavailable ends the job at 32, whoever launches; nothing is left of it.
+
+        A backend without images runs the algorithm all the same.
+        """
+        assert server.backend.runs_images == (image is not None)
+        run = server.run("true", image=NOWHERE)
         if image is None:
-            assert bench.finish(run).code == 0
+            assert server.finish(run) == Exit(0)
             return
-        with pytest.raises(AlgorithmUnavailable, match=r"\w"):
-            bench.launch(run)
-        assert bench.name(run) not in bench.list()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        for _ in range(2):
+            with pytest.raises(AlgorithmUnavailable):
+                server.backend.launch(run)
+            server.crash()
+        server.backend.remove(server.name(run))
+        assert server.listed() == set()

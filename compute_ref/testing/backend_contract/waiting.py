@@ -1,60 +1,74 @@
-"""Waiting for the end of a run, which is over when nothing of it is alive."""
+"""Waiting for the end of a run: no earlier, no later, and everybody who waits."""
 
 from __future__ import annotations
 
-import concurrent.futures
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from compute_ref.testing.backend_contract.bench import BEAT, STAY, Bench, begun
-from compute_ref.testing.backend_contract.contract import Contract
+from compute_ref.plugins import Exit, ExitReason, Handle
+from compute_ref.testing.backend_contract.abilities import Abilities
+from compute_ref.testing.backend_contract.scripts import (
+    AWAIT_GO,
+    BEAT_READY,
+    SAY_READY,
+    STAY,
+)
+from compute_ref.testing.backend_contract.server import Server
+
+MANY = 4
 
 
-class Waiting(Contract):
-    """`wait` blocks until the end, and tells it as often as it is asked."""
+class Waiting(Abilities):
+    """Waiting for the end of a run."""
 
-    def test_waiting_ends_without_an_answer_when_its_time_is_over(self, bench: Bench) -> None:
-        """The run goes on."""
-        run, handle = bench.begin(STAY + "exit 3")
-        assert bench.wait(handle, 0) is None
-        assert bench.wait(handle, 0.3) is None
-        bench.release(run)
-        assert bench.end(handle).code == 3
+    @pytest.mark.parametrize("timeout", [0, 0.2])
+    def test_a_wait_that_is_not_worth_it_gives_none(self, server: Server, timeout: float) -> None:
+        """While the run goes on; the run does not mind."""
+        run = server.script(SAY_READY + AWAIT_GO + "exit 3")
+        handle = server.begin(run)
+        assert server.backend.wait(handle, timeout) is None
+        server.let_go(run)
+        assert server.end(handle) == Exit(3)
 
-    def test_the_end_is_told_again(self, bench: Bench) -> None:
-        """At once, and the same."""
-        handle = bench.launch(bench.run("exit 3"))
-        first = bench.end(handle)
-        assert first.code == 3
-        assert bench.wait(handle, 0) == first
+    def test_all_who_wait_hear_of_the_same_end(self, server: Server) -> None:
+        """At once, and whoever asks again afterwards."""
+        run = server.script(SAY_READY + AWAIT_GO + "exit 3")
+        handle = server.begin(run)
+        with ThreadPoolExecutor(MANY) as pool:
+            waiting = [pool.submit(server.end, handle) for _ in range(MANY)]
+            assert server.backend.wait(handle, 0.2) is None
+            server.let_go(run)
+            assert [each.result() for each in waiting] == [Exit(3)] * MANY
+        assert server.backend.wait(handle, 0) == Exit(3)
+        assert server.backend.wait(handle, None) == Exit(3)
 
-    def test_all_who_wait_are_told(self, bench: Bench) -> None:
-        """Each of them waits for ever."""
-        run, handle = bench.begin(STAY + "exit 3")
-        waiting = [begun(partial(bench.wait, handle)) for _ in range(3)]
-        assert not concurrent.futures.wait(waiting, 0.2).done
-        bench.release(run)
-        assert [one.result(self.patience) for one in waiting] == [bench.end(handle)] * 3
+    @pytest.mark.parametrize("verb", ["stop", "remove"])
+    def test_who_waits_is_woken_by(self, server: Server, verb: str) -> None:
+        """A stop or a removal from another thread ends the wait."""
+        handle = server.begin(server.script(STAY))
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(server.end, handle)
+            if verb == "stop":
+                server.backend.stop(handle.name, 0)
+            else:
+                server.backend.remove(handle.name)
+            assert waiting.result().code != 0
 
-    def test_waiting_ends_when_the_run_is_stopped(self, bench: Bench) -> None:
-        """By another thread, as the engine does it."""
-        run, handle = bench.begin(STAY)
-        waiting = begun(partial(bench.wait, handle))
-        bench.stop(run, 0)
-        end = waiting.result(self.patience)
-        assert end is not None
-        assert end.code != 0
+    def test_nothing_of_an_ended_run_is_alive(self, server: Server) -> None:
+        """Children that the algorithm left behind are ended first."""
+        run = server.script(BEAT_READY + "exit 3")
+        assert server.finish(run) == Exit(3)
+        assert server.still(run.folders.outputs)
 
-    @pytest.mark.parametrize("apart", ["sh", "setsid sh"], ids=["child", "daemon"])
-    def test_what_an_algorithm_leaves_running_is_ended_first(
-        self, bench: Bench, apart: str
-    ) -> None:
-        """Whoever collects the outputs is alone with them."""
-        run = bench.run(
-            f"{apart} -c 'trap \"\" TERM HUP; {BEAT}' > /dev/null 2>&1 &\n"
-            'until [ -s "$OUTPUTS/beats" ]; do sleep 0.1; done\nexit 3'
-        )
-        assert bench.finish(run).code == 3
-        assert bench.beats(run) > 0
-        bench.assert_dead(run)
+    def test_a_run_of_which_nothing_is_left_is_lost(self, server: Server) -> None:
+        """Its handle is all there is: the wait comes back and tells so, here and elsewhere."""
+        run = server.script("exit 3")
+        handle = server.backend.launch(run)
+        assert server.end(handle) == Exit(3)
+        server.backend.remove(handle.name)
+        server.workspaces.remove(run.job_id)
+        for lost in (handle, Handle(handle.name)):
+            end = server.end(lost)
+            assert (end.code, end.reason) == (None, ExitReason.LOST)
+            server.crash()

@@ -1,35 +1,30 @@
-"""The Docker backend keeps the contract."""
+"""The Docker backend keeps the contract of all backends."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from compute_ref.plugins import BackendFactory, Image
+from compute_ref.plugins import Backend, Image, Site
 from compute_ref.testing.backend_contract import BackendContract
 from compute_ref_docker import backends
 from tests.backends.docker.conftest import GATEWAY
 from tests.backends.docker.daemons import Engine
 
-FETCH = (
-    'sh -c \'at=${0#*//}; port=${at#*:}; printf "GET /${at#*/} HTTP/1.0\\r\\n\\r\\n"'
-    " | nc -w 5 ${at%%:*} ${port%%/*} | grep -q 200'"  # a static busybox's wget looks up no names
-)
-
 
 class TestDocker(BackendContract):
-    reachable_at = GATEWAY
-    fetch = FETCH
+    host = GATEWAY
 
     @pytest.fixture
-    def options(self, engine: Engine, open_network: str) -> Mapping[str, Any]:
-        return {"host": engine.host, "network": open_network}
-
-    @pytest.fixture
-    def make_backend(self, known_daemon: None) -> BackendFactory:
-        return backends()["docker"]
+    def new_backend(
+        self, engine: Engine, open_network: str, data_dir: Path, known_daemon: None
+    ) -> Callable[[], Backend]:
+        site = Site(
+            {"host": engine.host, "network": open_network}, data_dir, data_dir, loopback=True
+        )
+        return lambda: backends()["docker"](site)
 
     @pytest.fixture
     def image(self, engine: Engine) -> Image:

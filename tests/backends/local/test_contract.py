@@ -1,44 +1,42 @@
-"""The local backend keeps the contract, with and without a sandbox."""
+"""The local backend keeps the contract of all backends, with a sandbox and without."""
+
+from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from compute_ref.plugins import BackendFactory
 from compute_ref.testing.backend_contract import BackendContract
 from compute_ref_local import LocalBackend
+from tests.backends.local.tried import tried
 
-FETCH = "python3 -c 'import sys, urllib.request as web; web.urlopen(sys.argv[1], timeout=5)'"
+AS_ROOT = os.geteuid() == 0
 
 
-class TestSandboxed(BackendContract):
-    fetch = FETCH
+class Local(BackendContract):
+    def connecting(self, host: str, port: int) -> str:
+        code = f"import socket; socket.create_connection(({host!r}, {port}), 5)"
+        return f"python3 -c {shlex.quote(code)}"
 
+
+class TestSandboxed(Local):
     @pytest.fixture
-    def options(self) -> Mapping[str, Any]:
-        return {"sandbox": "require"}
-
-    @pytest.fixture
-    def make_backend(self) -> BackendFactory:
-        return LocalBackend
+    def new_backend(self, data_dir: Path) -> Callable[[], LocalBackend]:
+        return lambda: tried(LocalBackend, data_dir, "require")
 
 
-class TestBare(BackendContract):
-    unheld = frozenset({"network"} if os.geteuid() == 0 else {"network", "filesystem"})
-    fetch = FETCH
+class TestBare(Local):
+    """Processes of the server's own machine; from root each has a user of its own."""
 
-    @pytest.fixture
-    def options(self) -> Mapping[str, Any]:
-        return {"sandbox": "none"}
-
-    @pytest.fixture
-    def make_backend(self) -> BackendFactory:
-        return LocalBackend
+    not_held = frozenset({"network"} if AS_ROOT else {"network", "filesystem"})
 
     @pytest.fixture
     def data_dir(self, open_folder: Path) -> Path:
-        """Algorithms run as users of their own, who must be able to walk there."""
-        return open_folder / "a server's data"
+        return open_folder / "it's data"
+
+    @pytest.fixture
+    def new_backend(self, data_dir: Path) -> Callable[[], LocalBackend]:
+        return lambda: tried(LocalBackend, data_dir, "none")
