@@ -14,9 +14,9 @@ from compute_ref import plugins
 #: Keeps one run: begins nothing before "go", is not ended by TERM, takes its whole group along.
 KEEPER = """trap : TERM
 cd "$VOLUME" && exec >>logs/algorithm.log 2>&1 && read go && sync control || exit
-sh -c "$1" </dev/null; echo $? >control/draft && sync control/draft && mv control/draft control/exit
-kill -KILL 0"""
-HELD = ("time", "cpu", "memory", "disk", "processes", "filesystem", "network", "user")
+sh -c "trap exit TERM; $1" </dev/null
+echo $? >control/draft && sync control/draft && mv control/draft control/exit; kill -KILL 0"""
+ASPECTS = ("time", "cpu", "memory", "disk", "processes", "filesystem", "network", "user")
 GONE = (FileNotFoundError, ProcessLookupError)
 
 
@@ -32,7 +32,7 @@ class NohupBackend(plugins.Backend):
 
     def enforced(self, limits: plugins.Limits) -> Mapping[str, str]:
         """Nothing is."""
-        return dict.fromkeys(HELD, "no")
+        return dict.fromkeys(ASPECTS, "no")
 
     def name(self, job_id: str, number: int) -> str:
         """The place below jobs."""
