@@ -10,6 +10,7 @@ import pytest
 
 from compute_ref.plugins import Exit, ExitReason, Site
 from compute_ref.testing.backend_contract import BackendContract, Server
+from compute_ref.testing.backend_contract.scripts import BEAT_READY
 from compute_ref_nohup import ASPECTS, NohupBackend, _birth
 
 LOST = Exit(None, ExitReason.LOST)
@@ -42,6 +43,11 @@ class TestNohup(BackendContract):
         (run.folders.control / "keeper").symlink_to("1 1 another-boot")
         assert server.finish(run) == LOST
         assert not (run.folders.outputs / "begun").exists()
+
+    def test_what_an_algorithm_leaves_running_ends_with_it(self, server: Server) -> None:
+        run = server.script(BEAT_READY)
+        assert server.finish(run) == Exit(0)
+        assert server.still(run.folders.outputs)
 
     def test_what_was_removed_is_not_found(self, server: Server) -> None:
         run = server.run("true")

@@ -14,7 +14,7 @@ from compute_ref import plugins
 #: Keeps one run: begins nothing before "go", is not ended by TERM, takes its whole group along.
 KEEPER = """trap : TERM
 cd "$VOLUME" && exec >>logs/algorithm.log 2>&1 && read go && sync control || exit
-sh -c "trap exit TERM; $1" </dev/null
+sh -c "trap exit TERM; $1"
 echo $? >control/draft && sync control/draft && mv control/draft control/exit; kill -KILL 0"""
 ASPECTS = ("time", "cpu", "memory", "disk", "processes", "filesystem", "network", "user")
 GONE = (FileNotFoundError, ProcessLookupError)
