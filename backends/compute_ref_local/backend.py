@@ -151,7 +151,8 @@ class LocalBackend(Backend):
             self._users.end_rest(supervisor.uid)
         elif supervisor is not None:
             end_all_below(control.folder.parent)
-        end = LOST if control.started.exists() else UNSTARTED
+        unstarted = control.folder.is_dir() and not control.started.exists()
+        end = UNSTARTED if unstarted else LOST
         with contextlib.suppress(FileNotFoundError):
             control.write_exit(end)
         control.record.unlink(missing_ok=True)

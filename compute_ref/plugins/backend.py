@@ -174,7 +174,8 @@ class Backend(ABC):
     def enforced(self, limits: Limits) -> Mapping[str, str]:
         """How each limit and isolation really holds here, e.g. ``{"memory": "watched"}``.
 
-        Shown to consumers in the environment; a limit that is not held is "no".
+        The keys are time, cpu, memory, disk, processes, filesystem, network and user. Shown to
+        consumers in the environment; what is not held, or a limit of 0, is "no".
         """
 
     def name(self, job_id: str, number: int) -> str:

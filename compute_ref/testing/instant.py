@@ -39,6 +39,10 @@ from compute_ref.plugins import (
 )
 
 MARK: Final = "instant:"
+HELD_BY_OTHERS: Final = (
+    *("time", "cpu", "memory", "disk", "processes"),
+    *("filesystem", "network", "user"),
+)
 #: what each verb answers when it is told to lie
 LIES: Final[Mapping[str, Any]] = {
     "name": "",
@@ -117,7 +121,7 @@ class InstantBackend(Backend):
 
     def enforced(self, limits: Limits) -> Mapping[str, str]:
         """Nothing is."""
-        return dict.fromkeys(("cpus", "memory", "disk", "seconds", "network"), "no")
+        return dict.fromkeys(HELD_BY_OTHERS, "no")
 
     def name(self, job_id: str, number: int) -> str:
         """The usual name."""

@@ -32,10 +32,16 @@ a minute.
 """
 
 from compute_ref.testing.backend_contract.abilities import Abilities
+from compute_ref.testing.backend_contract.confinement import Confinement
 from compute_ref.testing.backend_contract.launching import Launching
+from compute_ref.testing.backend_contract.limiting import Limiting
+from compute_ref.testing.backend_contract.network import Network
+from compute_ref.testing.backend_contract.removing import Removing
+from compute_ref.testing.backend_contract.restarting import Restarting
 from compute_ref.testing.backend_contract.running import Running
 from compute_ref.testing.backend_contract.server import Server
 from compute_ref.testing.backend_contract.stopping import Stopping
+from compute_ref.testing.backend_contract.waiting import Waiting
 
 __all__ = ["Abilities", "BackendContract", "Server"]
 
@@ -43,6 +49,12 @@ __all__ = ["Abilities", "BackendContract", "Server"]
 class BackendContract(
     Running,
     Launching,
+    Waiting,
     Stopping,
+    Removing,
+    Restarting,
+    Limiting,
+    Confinement,
+    Network,
 ):
     """All tests; subclass it under a name that pytest collects."""

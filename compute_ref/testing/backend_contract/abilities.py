@@ -26,7 +26,7 @@ class Abilities:
     #: seconds that a stop may take beyond its grace
     slack: ClassVar[float] = 20
     #: the time limit, in seconds, of the runs that are to reach it; longer than a start takes
-    time_limit: ClassVar[float] = 2
+    time_limit: ClassVar[float] = 3
 
     @pytest.fixture
     def new_backend(self) -> Callable[[], Backend]:

@@ -46,6 +46,16 @@ class Running(Abilities):
         assert server.finish(run) == Exit(0), server.log(run)
         assert {name: server.output(run, name) for name in variables} == variables
 
+    def test_nothing_of_the_servers_own_variables_is_shown(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They may hold keys."""
+        monkeypatch.setenv("SERVER_KEY", "a key of the server")
+        run = server.script("env", variables={"secret": "its own"})
+        assert server.finish(run) == Exit(0)
+        assert "secret=its own" in server.log(run).splitlines()
+        assert "a key of the server" not in server.log(run)
+
     def test_variables_name_the_folders(self, server: Server) -> None:
         """It finds inputs, DDOs and itself there, and works in the folder that has them all."""
         run = server.run(
@@ -64,6 +74,12 @@ class Running(Abilities):
         path, *arguments = server.log(run).splitlines()
         assert path.endswith("/transformations/algorithm")
         assert arguments == ["1", "a b"]
+
+    def test_the_algorithm_is_a_program(self, server: Server) -> None:
+        """An entrypoint may run it without naming an interpreter."""
+        run = server.run("$ALGO there", code='#!/bin/sh\necho "hello $1"\n')
+        assert server.finish(run) == Exit(0), server.log(run)
+        assert server.log(run) == "hello there\n"
 
     def test_a_big_output_arrives_whole(self, server: Server) -> None:
         """64 MiB, as they were written."""
@@ -88,6 +104,15 @@ class Running(Abilities):
         for number, run in enumerate(runs):
             assert server.output(run, "mine") == f"of {number}"
             assert server.log(run) == f"the input of {run.job_id}"
+
+    def test_the_next_run_of_a_job_is_another_run(self, server: Server) -> None:
+        """Its number is all that differs."""
+        first = server.script("exit 3")
+        second = server.again(first, "exit 4")
+        assert server.finish(first) == Exit(3)
+        assert server.backend.find(server.name(second)) is None
+        assert server.finish(second) == Exit(4)
+        assert server.end(server.backend.find(server.name(first))) == Exit(3)
 
     def test_an_image_that_is_not_there_is_told(self, server: Server, image: Image | None) -> None:
         """AlgorithmUnavailable ends the job at 32; a backend without images needs none."""

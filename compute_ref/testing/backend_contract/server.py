@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,16 +74,26 @@ class Server:
     ) -> Run:
         """A run ready to launch; `code` is the algorithm's text, `limits` are of Limits."""
         job_id = f"{secrets.token_hex(15)}z"
-        folders = self.workspaces.fresh(job_id, 1)
-        (folders.inputs / "data").write_text(f"the input of {job_id}")
-        (folders.ddos / "ddo").write_text(f"the DDO of {job_id}")
-        algorithm = folders.transformations / "algorithm"
+        bounds = Limits(**{"seconds": self.patience, **limits})
+        image = image or self._image
+        run = Run(
+            *(job_id, 1, entrypoint, image, dict(variables or {})),
+            *(self.workspaces.fresh(job_id, 1), bounds, network),
+        )
+        return self._provided(run, code)
+
+    def again(self, run: Run, code: str) -> Run:
+        """The next run of the same job, with another text."""
+        number = run.number + 1
+        folders = self.workspaces.fresh(run.job_id, number)
+        return self._provided(replace(run, number=number, folders=folders), code)
+
+    def _provided(self, run: Run, code: str) -> Run:
+        (run.folders.inputs / "data").write_text(f"the input of {run.job_id}")
+        (run.folders.ddos / "ddo").write_text(f"the DDO of {run.job_id}")
+        algorithm = run.folders.transformations / "algorithm"
         algorithm.write_text(code)
         algorithm.chmod(0o755)
-        bounds = Limits(**{"seconds": self.patience, **limits})
-        told = dict(variables or {})
-        image = image or self._image
-        run = Run(job_id, 1, entrypoint, image, told, folders, bounds, network)
         self.runs.append(run)
         return run
 

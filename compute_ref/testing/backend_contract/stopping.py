@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from compute_ref.plugins import Exit, ExitReason
 from compute_ref.testing.backend_contract.abilities import Abilities
-from compute_ref.testing.backend_contract.scripts import BEAT_READY, STAY
+from compute_ref.testing.backend_contract.scripts import AWAIT_GO, BEAT_READY, SAY_READY, STAY
 from compute_ref.testing.backend_contract.server import Server
 
 LONG = 30  # seconds of grace that nobody is to need
@@ -35,6 +35,15 @@ class Stopping(Abilities):
         assert end is not None, "stop returned while the run was not over"
         assert end.reason is ExitReason.EXITED
         assert end.code != 0
+
+    def test_a_stop_of_one_run_leaves_the_others(self, server: Server) -> None:
+        """They are not even asked."""
+        others = server.script("trap 'exit 5' TERM\n" + SAY_READY + AWAIT_GO)
+        handle, stopped = server.begin(others), server.begin(server.script(STAY))
+        server.backend.stop(stopped.name, 0)
+        assert server.backend.wait(handle, 0) is None
+        server.let_go(others)
+        assert server.end(handle) == Exit(0)
 
     def test_a_run_is_asked_before_it_is_ended(self, server: Server) -> None:
         """TERM first: an algorithm that listens saves its work and ends in its own way."""
