@@ -13,7 +13,7 @@ from webtest import TestApp
 
 import compute_ref_nohup
 from compute_ref.app import ComputeRef, create_app
-from compute_ref.plugins import hookimpl
+from compute_ref.plugins import hookimpl, run_name
 from compute_ref.settings import Deadlines, Environment
 from compute_ref.testing import Consumer
 from compute_ref.testing.kit import DATASET, Changes, instant_settings
@@ -81,6 +81,10 @@ class Machine:
         root = self.settings.server.data_dir / "jobs" / job_id / "1"
         until((root / "outputs" / "ready").exists)
         return root
+
+    def record(self, job_id: str) -> Path:
+        """What the backend keeps of the job's first run."""
+        return self.settings.server.data_dir / "nohup" / run_name(job_id, 1)
 
     def finished(self, job_id: str) -> dict[str, Any]:
         """The job as its owner sees it, once it is final."""

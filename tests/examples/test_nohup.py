@@ -76,7 +76,7 @@ def test_the_next_server_takes_up_a_job_that_ended_meanwhile(machine: Machine) -
     root = machine.running(job_id)
     machine.close()
     (root / "inputs" / "go").touch()
-    until((root / "control" / "exit").exists)
+    until((machine.record(job_id).with_suffix(".exit")).is_symlink)
     machine.restart()
     assert machine.finished(job_id)["algorithmExitCode"] == 3
     assert machine.consumer.result(job_id, 0).text == "once\n"
@@ -84,9 +84,9 @@ def test_the_next_server_takes_up_a_job_that_ended_meanwhile(machine: Machine) -
 
 def test_a_job_whose_keeper_was_killed_meanwhile_is_lost(machine: Machine) -> None:
     job_id = machine.start(STAY)
-    root = machine.running(job_id)
+    machine.running(job_id)
     machine.close()
-    keeper = int((root / "control" / "keeper").readlink().name.split()[0])
+    keeper = int(machine.record(job_id).readlink().name.split()[0])
     os.killpg(keeper, signal.SIGKILL)
     machine.restart()
     assert machine.finished(job_id)["finishReason"] == "lost"

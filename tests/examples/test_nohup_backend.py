@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from compute_ref.plugins import Exit, ExitReason, Site
+from compute_ref.plugins import Exit, ExitReason, Run, Site
 from compute_ref.testing.backend_contract import BackendContract, Server
-from compute_ref.testing.backend_contract.scripts import BEAT_READY
-from compute_ref_nohup import ASPECTS, NohupBackend, _birth
+from compute_ref.testing.backend_contract.limiting import TRIED
+from compute_ref_nohup import NohupBackend, _birth
 
 LOST = Exit(None, ExitReason.LOST)
 
 
+def record(server: Server, run: Run) -> Path:
+    return server.data_dir / "nohup" / server.name(run)
+
+
 class TestNohup(BackendContract):
-    not_held = frozenset(ASPECTS)
+    not_held = TRIED
+
+    def connecting(self, host: str, port: int) -> str:
+        code = f"import socket; socket.create_connection(({host!r}, {port}), 5)"
+        return f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
 
     @pytest.fixture
     def new_backend(self, data_dir: Path) -> Callable[[], NohupBackend]:
         return lambda: NohupBackend(Site({}, data_dir, data_dir, loopback=True))
+
+    def test_a_chatty_log_is_cut_and_the_run_goes_on(self, server: Server) -> None:
+        """It is not cut here, and need not be: the engine publishes no more than is allowed."""
+        run = server.script("yes said | head -c 100000", log=10_000)
+        assert server.finish(run) == Exit(0)
+        assert len(server.log(run)) == 100_000
 
     @pytest.mark.parametrize("changed", ["start", "boot"])
     def test_a_process_id_that_is_used_again_is_not_mistaken(
@@ -32,7 +48,7 @@ class TestNohup(BackendContract):
         with subprocess.Popen(command, start_new_session=True) as stranger:
             start, boot = _birth(stranger.pid)
             start, boot = (f"1{start}", boot) if changed == "start" else (start, f"{boot}0")
-            (run.folders.control / "keeper").symlink_to(f"{stranger.pid} {start} {boot}")
+            record(server, run).symlink_to(f"{stranger.pid} {start} {boot}")
             assert server.end(server.backend.find(server.name(run))) == LOST
             server.backend.stop(server.name(run), 0)
             assert stranger.poll() is None
@@ -40,14 +56,9 @@ class TestNohup(BackendContract):
 
     def test_a_keeper_that_is_not_first_on_record_begins_nothing(self, server: Server) -> None:
         run = server.run('touch "$OUTPUTS/begun"')
-        (run.folders.control / "keeper").symlink_to("1 1 another-boot")
+        record(server, run).symlink_to("1 1 another-boot")
         assert server.finish(run) == LOST
         assert not (run.folders.outputs / "begun").exists()
-
-    def test_what_an_algorithm_leaves_running_ends_with_it(self, server: Server) -> None:
-        run = server.script(BEAT_READY)
-        assert server.finish(run) == Exit(0)
-        assert server.still(run.folders.outputs)
 
     def test_what_was_removed_is_not_found(self, server: Server) -> None:
         run = server.run("true")
