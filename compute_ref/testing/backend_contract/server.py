@@ -76,10 +76,8 @@ class Server:
         job_id = f"{secrets.token_hex(15)}z"
         bounds = Limits(**{"seconds": self.patience, **limits})
         image = image or self._image
-        run = Run(
-            *(job_id, 1, entrypoint, image, dict(variables or {})),
-            *(self.workspaces.fresh(job_id, 1), bounds, network),
-        )
+        folders, told = self.workspaces.fresh(job_id, 1), dict(variables or {})
+        run = Run(job_id, 1, entrypoint, image, told, folders, bounds, network)
         return self._provided(run, code)
 
     def again(self, run: Run, code: str) -> Run:
