@@ -22,7 +22,7 @@ from tests.docs.signatures import signature
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-SECTIONS = dict(re.findall(r"^## `(.*?)`\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))
+SECTIONS = dict(re.findall(r"^### `(.*?)`\n(.*?)(?=^### |\Z)", PAGE, re.DOTALL | re.MULTILINE))
 HOOKS = {
     name: hook
     for name, hook in inspect.getmembers(hookspecs, inspect.isfunction)
