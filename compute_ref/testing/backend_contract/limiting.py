@@ -29,7 +29,7 @@ TAKE_PROCESSES: Final = """
 n=0
 while test $n -lt 200; do
     n=$((n + 1))
-    sleep 10 &
+    sleep 3 &
 done
 wait
 """

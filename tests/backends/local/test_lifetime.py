@@ -16,7 +16,6 @@ from typing import IO, NoReturn
 import pytest
 
 from compute_ref.plugins import Exit, ExitReason, Handle, Run
-from compute_ref_local import LocalBackend
 from tests.backends.local.conftest import Place
 
 LAUNCHER = str(Path(__file__).with_name("launcher.py"))
@@ -89,37 +88,6 @@ def test_the_next_server_can_stop_it(
     assert place.wait(place.backend.find(name), 0).code == 143
 
 
-def test_launching_a_name_again_starts_nothing(place: Place) -> None:
-    run = place.run("echo once >> $OUTPUTS/times; until test -e $OUTPUTS/go; do sleep 0.01; done")
-    first = place.backend.launch(run)
-    assert place.backend.launch(run).name == first.name
-    assert place.another_backend().launch(run).name == first.name
-    (run.folders.outputs / "go").touch()
-    assert place.wait(first) == Exit(0)
-    assert place.wait(place.another_backend().launch(run)) == Exit(0)
-    assert place.output(run, "times") == "once\n"
-
-
-def test_launching_a_name_many_times_at_once_starts_it_once(place: Place) -> None:
-    run = place.run("echo once >> $OUTPUTS/times")
-    backends = [place.another_backend() for _ in range(4)]
-    for backend in backends:
-        backend.check()
-    barrier, ends = threading.Barrier(4), []
-
-    def launch(backend: LocalBackend) -> None:
-        barrier.wait()
-        ends.append(backend.wait(backend.launch(run), 60))
-
-    threads = [threading.Thread(target=launch, args=(backend,)) for backend in backends]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert ends == [Exit(0)] * 4
-    assert place.output(run, "times") == "once\n"
-
-
 def test_a_server_that_dies_before_the_go_leaves_nothing_and_the_launch_is_repeated(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,13 +104,6 @@ def test_a_server_that_dies_before_the_go_leaves_nothing_and_the_launch_is_repea
     assert not (run.folders.outputs / "times").exists()
     assert place.finish(run) == Exit(0)
     assert place.output(run, "times") == "once\n"
-
-
-def test_a_name_is_not_found_before_it_is_launched(place: Place) -> None:
-    run = place.run("true")
-    assert place.backend.find(name_of(place, run)) is None
-    assert place.backend.find("compute-ref-job99z-1") is None
-    assert place.backend.list() == []
 
 
 def test_looking_for_a_name_waits_for_a_launch_under_way(place: Place) -> None:
@@ -205,26 +166,6 @@ def test_a_process_that_has_the_supervisors_number_by_chance_is_left_alone(place
         place.backend.stop(name_of(place, run), 0)
         assert stranger.poll() is None
         stranger.kill()
-
-
-def test_a_run_stopped_before_its_launch_never_starts(place: Place) -> None:
-    run = place.run("echo never > $OUTPUTS/never")
-    place.backend.stop(name_of(place, run), 5)
-    handle = place.backend.launch(run)
-    assert place.wait(handle).code is None
-    assert not (run.folders.outputs / "never").exists()
-
-
-def test_waiting_ends_when_another_stops_the_run(place: Place) -> None:
-    run = place.run("sleep 600")
-    handle = place.backend.launch(run)
-    ends: list[Exit | None] = []
-    waiting = threading.Thread(target=lambda: ends.append(place.backend.wait(handle, None)))
-    waiting.start()
-    place.backend.stop(handle.name, 5)
-    waiting.join()
-    assert ends[0] is not None
-    assert ends[0].reason is ExitReason.EXITED
 
 
 def test_stop_and_remove_may_come_at_any_time_and_twice(place: Place) -> None:

@@ -194,22 +194,10 @@ def test_a_chatty_log_is_cut_once_and_the_algorithm_goes_on(place: Place) -> Non
     assert place.output(run, "after") == "x\n"
 
 
-def test_a_log_as_long_as_allowed_is_whole(place: Place) -> None:
-    run = place.run("printf 0123456789", log=10)
-    assert place.finish(run) == Exit(0)
-    assert place.log(run) == "0123456789"
-
-
 def test_why_it_was_ended_is_said_below_a_log_that_was_cut(place: Place) -> None:
     run = place.run("yes", log=1_000, seconds=1)
     assert place.finish(run).reason is ExitReason.TIMEOUT
     assert place.log(run).endswith("[The algorithm reached the time limit.]\n")
-
-
-def test_a_big_output_arrives_whole(place: Place) -> None:
-    run = place.run("head -c 50000000 /dev/zero > $OUTPUTS/big", disk=100 * MIB)
-    assert place.finish(run) == Exit(0)
-    assert (run.folders.outputs / "big").stat().st_size == 50_000_000
 
 
 def test_it_keeps_to_its_processors(place: Place) -> None:

@@ -9,13 +9,30 @@ import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from compute_ref.plugins import Exit, ExitReason, Folders, Handle, Limits, Run, Site
 from compute_ref_local import LocalBackend, backend, sandbox
+from compute_ref_local.manner import Manner
 from compute_ref_local.pidfds import Supervisor, tell
+
+
+@cache
+def manner(data_dir: Path) -> Manner | None:
+    """How algorithms are run there, found out by one trial for all backends."""
+    first = LocalBackend(Site({"sandbox": "require"}, data_dir, data_dir, loopback=True))
+    first.check()
+    return first._manner
+
+
+def made(kind: type[LocalBackend], data_dir: Path) -> LocalBackend:
+    """A sandboxed backend on a folder, without a trial of its own."""
+    backend = kind(Site({"sandbox": "require"}, data_dir, data_dir, loopback=True))
+    backend._manner = manner(data_dir.parents[1])
+    return backend
 
 
 class LaunchesTwice(LocalBackend):
@@ -211,6 +228,12 @@ class StopsLate(LocalBackend):
         super().stop(name, grace and grace + 3)
 
 
+class StopsAll(LocalBackend):
+    def stop(self, name: str, grace: float) -> None:
+        for each in {name, *self.list()}:
+            super().stop(each, grace)
+
+
 class StopsWithoutAsking(LocalBackend):
     def stop(self, name: str, grace: float) -> None:
         supervisor = self._control(name).read_supervisor()
@@ -316,6 +339,13 @@ class HoldsNoLimit(Altered):
         return replace(run, limits=Limits())
 
 
+class StartsAnyNumber(Altered):
+    """Counts no processes."""
+
+    def altered(self, run: Run) -> Run:
+        return replace(run, limits=replace(run.limits, processes=0))
+
+
 class HoldsTooMuch(Altered):
     """Ends what is within its limits."""
 
@@ -356,6 +386,21 @@ class SplitsPaths(Altered):
 
     def altered(self, run: Run) -> Run:
         return replace(run, entrypoint=run.entrypoint.replace("'", ""))
+
+
+class ShowsItsOwnVariables(Altered):
+    """The server's variables are the algorithm's."""
+
+    def altered(self, run: Run) -> Run:
+        return replace(run, variables={**os.environ, **run.variables})
+
+
+class NeedsAnInterpreter(Altered):
+    """The algorithm is not a program."""
+
+    def altered(self, run: Run) -> Run:
+        (run.folders.transformations / "algorithm").chmod(0o644)
+        return run
 
 
 class RunsAnyImage(LocalBackend):
@@ -413,6 +458,13 @@ class SaysNothing(LocalBackend):
     def check(self) -> str:
         super().check()
         return ""
+
+
+class Boasts(LocalBackend):
+    """Says that it holds what is not set."""
+
+    def enforced(self, limits: Limits) -> Mapping[str, str]:
+        return dict.fromkeys(super().enforced(limits), "of course")
 
 
 class Modest(LocalBackend):

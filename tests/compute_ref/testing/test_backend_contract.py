@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import compute_ref.testing.backend_contract as contract
-from compute_ref.plugins import Site
 from compute_ref_local import LocalBackend
+from tests.compute_ref.testing import liars
 
 pytest_plugins = ["pytester"]
 
@@ -18,7 +18,7 @@ SUITE = """
 from pathlib import Path
 
 import pytest
-from compute_ref.plugins import Image, Site
+from compute_ref.plugins import Image
 from compute_ref.testing.backend_contract import BackendContract
 from compute_ref_local import LocalBackend
 from tests.compute_ref.testing import liars
@@ -36,8 +36,7 @@ class TestIt(BackendContract):
 
     @pytest.fixture
     def new_backend(self, data_dir):
-        site = Site({{"sandbox": "require"}}, data_dir, data_dir, loopback=True)
-        return lambda: {backend}(site)
+        return lambda: liars.made({backend}, data_dir)
 
     @pytest.fixture
     def image(self):
@@ -97,6 +96,12 @@ CAUGHT = [
     ("ShowsAllWritable", "test_its_log_is_not_its_to_write", "assert"),
     ("FollowsLinks", "test_links_and_pipes", "whole(outside) == before"),
     ("CopiesLinks", "test_links_and_pipes", "<= {None, stat.S_IFLNK}"),
+    ("StartsAnyNumber", "test_too_many_processes", "end.code != 0"),
+    ("ShowsItsOwnVariables", "test_nothing_of_the_servers_own", "a key of the server"),
+    ("NeedsAnInterpreter", "test_the_algorithm_is_a_program", "== Exit(0)"),
+    ("NamesByJob", "test_the_next_run_of_a_job", "is None"),
+    ("StopsAll", "test_a_stop_of_one_run", "wait(handle, 0) is None"),
+    ("Boasts", "test_a_limit_that_is_not_set", "* len(BOUNDED)"),
     ("Modest", "test_it_tells_what_it_holds", "enforced says 'no' of memory"),
 ]
 
@@ -108,7 +113,7 @@ def data_dir(pytester: pytest.Pytester) -> Iterator[Path]:
     """A data folder; whatever a liar left running there is ended."""
     folder = pytester.path / "it's data"
     yield folder
-    honest = LocalBackend(Site({"sandbox": "require"}, folder, folder, loopback=True))
+    honest = liars.made(LocalBackend, folder)
     for name in honest.list():
         honest.remove(name)
     assert list(honest.list()) == []
