@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = [ROOT / "compute_ref", ROOT / "backends", ROOT / "conformance"]
+EXAMPLES = sorted((ROOT / "examples").glob("*/compute_ref_*"))
+SOURCES = [ROOT / "compute_ref", ROOT / "backends", ROOT / "conformance", *EXAMPLES]
 MODULES = sorted(path for source in SOURCES for path in source.rglob("*.py"))
 OURS = ("compute_ref", "compute_conformance")
 BUILT = {
@@ -53,6 +54,8 @@ ROOMS = {
     "client": {"identity"},
     "demo": {"identity"},
 }
+#: rooms of guests: how deep in them a guest's package lies
+GUESTS = {"backends": 0, "examples": 1}
 LIBRARIES = {
     "falcon": ("compute_ref/http/",),
     "marshmallow": ("compute_ref/http/",),
@@ -91,7 +94,16 @@ def imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield absolute(node, path)
+            yield from imported_from(node, path)
+
+
+def imported_from(node: ast.ImportFrom, path: Path) -> Iterator[str]:
+    """The module; where it is compute_ref itself, the parts of it that are meant."""
+    module = absolute(node, path)
+    if module == "compute_ref":
+        yield from (f"{module}.{alias.name}" for alias in node.names)
+    else:
+        yield module
 
 
 def room_of(module: str) -> str:
@@ -136,8 +148,9 @@ def test_the_suite_is_a_stranger() -> None:
 @each_module
 def test_a_backend_is_a_guest(path: Path) -> None:
     name = name_of(path)
-    if name.startswith("backends/"):
-        own = name.split("/")[1]
+    room, *parts = name.split("/")
+    if room in GUESTS:
+        own = parts[GUESTS[room]]
         for module in imports(path):
             if module.startswith("compute_ref") and module.split(".")[0] != own:
                 assert module.startswith("compute_ref.plugins"), f"{name} imports {module}"

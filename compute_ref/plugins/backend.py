@@ -72,9 +72,10 @@ class Limits:
 class Folders:
     """The folders of one run on the server's disk, all absolute, made before `launch`.
 
-    The algorithm sees them below ``/data`` under the names of these fields, read-only but for
-    `outputs`. `control` is the backend's own and never shown to the algorithm. The backend
-    writes standard output and error of the algorithm to ``logs/algorithm.log``.
+    They lie in `data_dir`, `root` is ``jobs/JOB_ID/NUMBER`` there. The algorithm sees them below
+    ``/data`` under the names of these fields, read-only but for `outputs`. `control` is the
+    backend's own, never shown to the algorithm, and goes with the job. The backend writes
+    standard output and error of the algorithm to ``logs/algorithm.log``.
     """
 
     root: Path

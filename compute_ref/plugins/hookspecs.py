@@ -8,7 +8,8 @@ A plug-in implements any of them::
     def resolve_did(did): ...
 
 and is found by an entry point in the group ``compute_ref``. Hooks are called from several
-threads; one that hangs or raises costs the job it was asked for.
+threads; one that hangs or raises costs the job or the request it was asked for. ``docs/plugins.md``
+has the rest: threads, deadlines, examples.
 """
 
 from __future__ import annotations
