@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 
+from .kernel import in_memory
 from .processes import read
 
 MOST_MAPPED = 10_000  # files: to look at one takes some 50 microseconds
@@ -15,10 +16,11 @@ LONGEST_MAPS = 2**28  # bytes, which the kernel writes in some two seconds
 GONE = b" (deleted)"
 
 
-def removed(pids: Iterable[int], uid: int) -> dict[int, int] | None:
+def removed(pids: Iterable[int], uid: int, disk: int) -> dict[int, int] | None:
     """Bytes of the user's files that were removed, or never had a name, by their device.
 
-    None where the processes have mapped more than can be looked at.
+    Those on any disk are under the device `disk`. None where the processes have mapped more than
+    can be looked at.
     """
     paths: list[str] = []
     mapped: dict[bytes, str] = {}
@@ -30,24 +32,30 @@ def removed(pids: Iterable[int], uid: int) -> dict[int, int] | None:
         length += len(maps)
         if len(mapped) > MOST_MAPPED or length > LONGEST_MAPS:
             return None
-    return _by_device(dict(_nameless((*paths, *mapped.values()), uid)))
+    found = dict(_nameless((*paths, *mapped.values()), uid))
+    return _by_device(found.values(), disk)
 
 
-def _by_device(found: dict[tuple[int, int], int]) -> dict[int, int]:
+def _by_device(found: Iterable[tuple[int | None, int]], disk: int) -> dict[int, int]:
     totals: dict[int, int] = {}
-    for (device, _), size in found.items():
+    for memory, size in found:
+        device = disk if memory is None else memory
         totals[device] = totals.get(device, 0) + size
     return totals
 
 
-def _nameless(paths: Iterable[str], uid: int) -> Iterator[tuple[tuple[int, int], int]]:
+def _nameless(
+    paths: Iterable[str], uid: int
+) -> Iterator[tuple[tuple[int, int], tuple[int | None, int]]]:
+    """Each file by device and inode, with its device if that is memory, and its bytes."""
     for path in paths:
         try:
             file = os.stat(path)
+            if file.st_nlink == 0 and file.st_uid == uid and stat.S_ISREG(file.st_mode):
+                memory = file.st_dev if in_memory(path) else None
+                yield (file.st_dev, file.st_ino), (memory, file.st_blocks * 512)
         except OSError:  # closed since
             continue
-        if file.st_nlink == 0 and file.st_uid == uid and stat.S_ISREG(file.st_mode):
-            yield (file.st_dev, file.st_ino), file.st_blocks * 512
 
 
 def _opened(pid: int) -> list[str]:

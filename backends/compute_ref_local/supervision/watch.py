@@ -130,7 +130,7 @@ class Supervision:
 
     def look_at_files(self, pids: list[int]) -> None:
         """End the run where processes and files hold more of memory or disk than they may."""
-        nameless = removed(pids, self.uid)
+        nameless = removed(pids, self.uid, self.device)
         if nameless is None:
             self.force("oom", OOM)
             return

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from compute_ref.plugins import Exit, ExitReason
-from tests.backends.local.conftest import Place
+from tests.backends.local.conftest import Place, settle
 
 MIB = 2**20
 BPF = {"x86_64": 321, "aarch64": 280}
@@ -154,6 +158,35 @@ def test_without_a_sandbox_files_in_memory_that_have_no_name(bare: Place) -> Non
         seconds=20,
     )
     assert bare.finish(run).reason is ExitReason.OOM, bare.log(run)
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Place]:
+    """Without a sandbox, its data in memory, so that all disks are other ones."""
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    folder.chmod(0o711)
+    place = Place(folder / "data", sandbox="none")
+    yield place
+    settle(place)
+    shutil.rmtree(folder)
+
+
+ELSEWHERE = """
+import os, time
+files = [os.open("/var/tmp", os.O_TMPFILE | os.O_RDWR) for _ in range(40)]
+for file in files: os.write(file, bytes(5_000_000))
+time.sleep(1)
+"""
+
+
+def test_a_file_without_a_name_on_another_disk_is_no_memory(in_memory: Place) -> None:
+    run = in_memory.python(ELSEWHERE, memory=100 * MIB)
+    assert in_memory.finish(run) == Exit(0), in_memory.log(run)
+
+
+def test_it_counts_with_what_is_written(in_memory: Place) -> None:
+    run = in_memory.python(ELSEWHERE, disk=100 * MIB)
+    assert in_memory.finish(run).reason is ExitReason.STORAGE, in_memory.log(run)
 
 
 MAPPED = """
