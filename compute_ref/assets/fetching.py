@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
-import pluggy
-
 from compute_ref.plugins import FileObject, FileUnavailable, OpenFile, WebClient
 
 CHUNK: Final = 2**20
@@ -16,9 +14,12 @@ UNKNOWN_TYPE: Final = "application/octet-stream"
 
 
 class Fetcher:
-    """Asks plug-ins for files; `most_bytes` is the size that one file may have."""
+    """Asks plug-ins for files; `most_bytes` is the size that one file may have.
 
-    def __init__(self, hooks: pluggy.HookRelay, web: WebClient, most_bytes: int) -> None:
+    `hooks` answers ``open_file``, as pluggy's relay does.
+    """
+
+    def __init__(self, hooks: Any, web: WebClient, most_bytes: int) -> None:
         self._hooks = hooks
         self._web = web
         self.most_bytes = most_bytes

@@ -8,7 +8,8 @@ A plug-in implements any of them::
     def resolve_did(did): ...
 
 and is found by an entry point in the group ``compute_ref``. Hooks are called from several
-threads; one that hangs or raises costs the job it was asked for.
+threads; one that hangs or raises costs the job or request it was asked for: requests wait for
+resolve_did, open_file and verify_order as long as ``deadlines.plugin_call`` says.
 """
 
 from __future__ import annotations
