@@ -84,4 +84,7 @@ def publish_results(job: Job, folder: Path, output: Mapping[str, Any] | None) ->
 
 @hookspec
 def job_changed(job: Job) -> None:
-    """After each change of a job's status. Must return fast; what it raises is only logged."""
+    """After each change of a job's status. Must return fast; what it raises is only logged.
+
+    Each plug-in is told on its own, so there is nothing for a hook wrapper to wrap.
+    """
