@@ -168,9 +168,19 @@ def unsafe_key(place: Place) -> tuple[str, ...]:
     return str(place.data / "provider.key"), "chmod 600"
 
 
+def two_plugins(place: Place) -> tuple[str, ...]:
+    for distribution in ("first-plugin", "second-plugin"):
+        folder = place.folder / f"{distribution}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Name: {distribution}\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text("[compute_ref]\ntwice = json\n")
+    place.variables["PYTHONPATH"] = str(place.folder)
+    return "twice", "first-plugin", "second-plugin", "uninstall"
+
+
 SPOILT = [
     *(wrong_key, wrong_type, wrong_path, unknown_backend, wrong_option, wrong_variable),
-    *(no_sandbox, no_folder, damaged_store, unsafe_key),
+    *(no_sandbox, no_folder, damaged_store, unsafe_key, two_plugins),
 ]
 
 
