@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
@@ -92,6 +93,8 @@ def chunks(stream: BinaryIO, most_bytes: int) -> Iterator[bytes]:
 
 def _read(stream: BinaryIO) -> bytes:
     try:
+        if isinstance(stream, io.BufferedReader):  # whose read() waits until there are so many
+            return stream.read1(CHUNK)
         return stream.read(CHUNK)
     except OSError:
         raise FileUnavailable("A file of the asset cannot be read to its end.") from None
