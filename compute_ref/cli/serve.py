@@ -89,8 +89,8 @@ def begin(given: Given) -> tuple[ComputeRef, Settings, socket]:
     except BackendUnavailable as unusable:
         text = str(unusable)  # which may be about a key that was set
         keys = (key for key in given.sources if key.startswith("backends.") and key in text)
-        if key := next(keys, None):
-            raise given.error(key, text) from unusable
+        if named := next(keys, None):
+            raise given.error(named, text) from unusable
         raise
     except StoreDamaged as damaged:
         raise ConfigurationError(f"{server.data_dir / JOURNAL}: {damaged}") from damaged
