@@ -24,17 +24,17 @@ logger = logging.getLogger("compute_ref.http")
 class BoundedHooks:
     """The hooks that requests wait for, `seconds` at most.
 
-    A call that hangs keeps a thread of its own. One and a half times as many calls of one hook as
-    the server has `threads` may be under way, so that some may hang before others are refused.
+    A call that hangs keeps a thread of its own. While half as many calls of one hook as the server
+    has `threads` are past their deadline, further ones are refused at once.
     """
 
     def __init__(self, hooks: pluggy.HookRelay, clock: Clock, seconds: float, threads: int) -> None:
         self._hooks = hooks
         self._clock = clock
         self._seconds = seconds
-        self._most = threads + max(1, threads // 2)
+        self._most = max(1, threads // 2)
         self._lock = threading.Lock()
-        self._under_way: dict[str, list[Call[Any]]] = defaultdict(list)
+        self._hanging: dict[str, list[Call[Any]]] = defaultdict(list)
 
     def resolve_did(self, *, did: str) -> Any:
         """The first plug-in's answer; or PluginUnavailable."""
@@ -68,20 +68,21 @@ class BoundedHooks:
         seconds = self._seconds + more
         until = self._clock.ticks() + seconds
         mailbox = Mailbox(self._clock)
-        call = self._begin(mailbox, title, question)
+        self._check(title)
+        call = Call(mailbox, title, question)
         try:
             mailbox.wait(lambda: call.done, until, stoppable=False)
         except DeadlinePassed:
+            with self._lock:
+                self._hanging[title].append(call)
             logger.error("%s: a plug-in did not come back in %g s", title, seconds)
             raise PluginUnavailable from None
         return call.result()
 
-    def _begin(self, mailbox: Mailbox, title: str, question: Callable[[], T]) -> Call[T]:
+    def _check(self, title: str) -> None:
         with self._lock:
-            calls = [call for call in self._under_way[title] if not call.done]
-            if len(calls) >= self._most:
-                logger.error("%s: refused, as %d calls have not come back", title, len(calls))
-                raise PluginUnavailable
-            call = Call(mailbox, title, question)
-            self._under_way[title] = [*calls, call]
-            return call
+            hanging = [call for call in self._hanging[title] if not call.done]
+            self._hanging[title] = hanging
+        if len(hanging) >= self._most:
+            logger.error("%s: refused, as %d calls have not come back", title, len(hanging))
+            raise PluginUnavailable

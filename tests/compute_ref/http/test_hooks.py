@@ -181,13 +181,17 @@ def test_while_too_many_calls_of_a_hook_hang_further_ones_are_refused_at_once(
     server: ComputeApp, plugin: Hanging, pool: ThreadPoolExecutor
 ) -> None:
     waiting: list[Future[TestResponse]] = []
-    for _ in range(3):  # two threads, and half of them
+    for _ in range(6):  # many more than there are threads: as long as they are in time, all may ask
         waiting.append(pool.submit(look_up, server))
         assert plugin.asked.acquire(timeout=PATIENCE)
+    let_deadlines_pass(server, plugin.question)
+    assert {answer.result(PATIENCE).status_int for answer in waiting} == {503}
     assert look_up(server).status_int == 503
-    assert not any(answer.done() for answer in waiting)
+    assert not plugin.asked.acquire(blocking=False), "it must not be asked any more"
     plugin.answers.set()
-    assert [answer.result(PATIENCE).status_int for answer in waiting] == [404, 404, 404]
+    for thread in threading.enumerate():
+        if thread.name == "resolve_did":
+            thread.join(PATIENCE)
     assert look_up(server).status_int == 404
 
 
