@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -143,6 +144,19 @@ def test_credentials_come_from_dockers_configuration(
         private_registry.credentials(tmp_path / "config")
         assert origin(place, private_image) == "from registry\n"
     assert PASSWORD not in caplog.text + said
+
+
+def test_credentials_may_come_from_a_helper(
+    place: Place,
+    private_image: Image,
+    private_registry: Registry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    private_registry.helper(tmp_path)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert origin(place, private_image) == "from registry\n"
 
 
 def test_a_registry_that_cannot_be_reached_is_told_without_its_address(place: Place) -> None:
