@@ -67,6 +67,24 @@ def test_the_same_job_has_the_same_results_in_a_container_as_in_a_process(
         until(lambda: not api.containers(all=True), "the last container's removal")
 
 
+def test_one_line_of_configuration_moves_an_environment_from_processes_to_containers(
+    tmp_path: Path, engine: Engine
+) -> None:
+    configuration, account = prepare(tmp_path, engine.host), Account.create()
+    in_containers = configuration.read_text()
+    configuration.write_text(in_containers.replace('backend = "docker"', 'backend = "local"'))
+    with serving(configuration) as server, calling(server.url, account) as client:
+        first = ended(client, start(client, COPY))
+        completed(server, first)
+    configuration.write_text(in_containers)
+    with serving(configuration) as server, calling(server.url, account) as client:
+        second = ended(client, start(client, COPY))
+        completed(server, second)
+        names = ("algorithm.log", "copy", "times")
+        before, after = (results(client, job) for job in (first, second))
+        assert [before[name] for name in names] == [after[name] for name in names]
+
+
 def test_an_algorithm_sees_the_same_in_a_container_as_in_a_process(
     tmp_path: Path, engine: Engine
 ) -> None:
