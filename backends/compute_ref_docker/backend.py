@@ -136,7 +136,7 @@ class DockerBackend(Backend):
             return True
         if not place.control.started.exists():
             return False
-        return container is None or not self._containers.certain(container)
+        return container is None or self._containers.may_have_started(container)
 
     def _launch(self, run: Run, name: str, recipe: Recipe, image: LocalImage) -> None:
         place = self._places.of(name)

@@ -25,7 +25,7 @@ NEVER: Final = 1  # the year that daemons name where something has not taken pla
 CHUNK: Final = 2**16
 HEADER: Final = 8  # bytes before each piece of a log; the last four are its length
 ASK: Final = ["sh", "-c", "kill -TERM -1"]
-LATE: Final = timedelta(seconds=0.1)  # after its end a container's last events are told
+LAST_EVENTS: Final = timedelta(seconds=0.1)  # after a container's end, until they are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +140,15 @@ class Containers:
         with self._daemon.asked() as api:
             return bool(api.info().get("LiveRestoreEnabled")) or is_podman(api.version())
 
-    def certain(self, container: Container) -> bool:
-        """Whether one that is not said to have started never was.
+    def may_have_started(self, container: Container) -> bool:
+        """Whether one that is not said to have started may have been, all the same.
 
-        A daemon that is killed while it starts a container may find out nothing of it later,
-        so it must be the daemon that made the container, and remember it. Podman has no daemon.
+        A Docker daemon that is killed while it starts a container does not find out later that
+        it did. Only the daemon that made the container, and remembers that, can be believed.
+        Podman keeps no such memory, nor does a service of its own stand between.
         """
         events = self._events(container, self.now())
-        return events is None or "create" in events
+        return events is not None and "create" not in events
 
     def events(self, container: Container) -> list[str] | None:
         """What the daemon remembers to have happened to a container until just after its end.
@@ -156,7 +157,7 @@ class Containers:
         """
         if container.finished is None:
             return None
-        return self._events(container, container.finished + LATE)
+        return self._events(container, container.finished + LAST_EVENTS)
 
     def _events(self, container: Container, until: datetime) -> list[str] | None:
         about = {"container": [container.id], "type": ["container"]}
