@@ -202,6 +202,16 @@ class Podman(Engine):
         options += ["--cgroup-manager=cgroupfs", "--events-backend=file", "--storage-driver=vfs"]
         return ["podman", *options, *self.options, "system", "service", "--time=0", self.host]
 
+    def helpers(self) -> list[int]:
+        """Also those that clean up after containers, and make the folder anew if they are late."""
+        place = os.fsencode(self.folder)
+        return [
+            pid
+            for pid in running()
+            if (words := of_process(pid, "cmdline"))[:1] and words[0].endswith(b"podman")
+            if any(place in word for word in words)
+        ]
+
     def environment(self) -> Mapping[str, str]:
         """Registries as ``allow`` says."""
         return {"CONTAINERS_REGISTRIES_CONF": str(self.folder / "registries.conf")}

@@ -11,7 +11,7 @@ import pytest
 from compute_ref.plugins import AlgorithmUnavailable, Exit, ExitReason, Image
 from tests.backends.docker.conftest import UID, Place, running_engine
 from tests.backends.docker.daemons import Engine, Podman, Registry, short_folder, until
-from tests.backends.docker.rootfs import LOUD, build
+from tests.backends.docker.rootfs import LOUD, base, build, load
 from tests.backends.docker.servers import (
     COPY,
     DATA,
@@ -98,6 +98,22 @@ def test_memory_is_bounded_but_podman_does_not_tell_that_it_was_exceeded(place: 
     """Its state says that nothing ran out of memory: the run is one that failed."""
     run = place.run("exec tail /dev/zero", memory=32 * MIB)
     assert place.finish(run) == Exit(137)
+
+
+def test_one_that_somebody_kills_is_not_told_from_one_that_ends_so(place: Place) -> None:
+    run = place.run("echo ready; exec sleep 600")
+    handle = place.begin(run)
+    with place.engine.client() as api:
+        api.kill(place.container(run))
+    assert place.wait(handle) == Exit(137)
+
+
+def test_a_tmp_that_its_image_closes_stays_closed(podman: Engine, place: Place) -> None:
+    with podman.client() as api:
+        load(api, base(tmp=0o755), "closed")
+    run = place.run("echo x > /tmp/x || echo refused", image=Image("closed", "1", ""))
+    assert place.finish(run) == Exit(0)
+    assert place.log(run).endswith("refused\n")
 
 
 def test_an_algorithm_that_listens_is_asked(place: Place) -> None:
