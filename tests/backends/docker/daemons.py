@@ -259,9 +259,9 @@ class Registry:
         assert digest, lines
         return digest[1]
 
-    def credentials(self, folder: Path) -> None:
+    def credentials(self, folder: Path, password: str = PASSWORD) -> None:
         """Write a configuration of Docker's that has them."""
-        both = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        both = base64.b64encode(f"{USER}:{password}".encode()).decode()
         folder.mkdir(exist_ok=True)
         (folder / "config.json").write_text(json.dumps({"auths": {self.host: {"auth": both}}}))
 

@@ -145,6 +145,12 @@ def reached(client: ComputeClient, job: Mapping[str, Any], status: int) -> None:
     until(lambda: client.status(job["jobId"])["status"] >= status, f"status {status}")
 
 
+def runs(client: ComputeClient, folder: Path, job: Mapping[str, Any]) -> None:
+    """Return once the algorithm runs and the server knows it."""
+    reached(client, job, 40)
+    until((outputs(folder, job) / "on").exists, "its start")
+
+
 def completed(server: Server, job: Mapping[str, Any]) -> None:
     """Assert that the job came to its good end."""
     end = (job["status"], job["finishReason"], job["algorithmExitCode"])

@@ -136,8 +136,9 @@ def test_credentials_come_from_dockers_configuration(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Also such as were put there while the server runs."""
+    """Also such as were put there while the server runs, in place of others."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
+    private_registry.credentials(tmp_path / "config", "of last year")
     with caplog.at_level(logging.DEBUG):
         said = refusal(place, private_image)
         assert "not open to this server" in said

@@ -9,7 +9,7 @@ import pytest
 from compute_ref.client import CallRefused
 from compute_ref.plugins import Image
 from tests.backends.docker.conftest import UID
-from tests.backends.docker.daemons import Engine, Registry, until
+from tests.backends.docker.daemons import Engine, Registry
 from tests.backends.docker.rootfs import build
 from tests.backends.docker.servers import (
     COPY,
@@ -21,6 +21,7 @@ from tests.backends.docker.servers import (
     outputs,
     prepare,
     results,
+    runs,
     serving,
     start,
 )
@@ -32,7 +33,7 @@ ABSENT = "sha256:" + "0" * 64
 def test_the_environments_limits_are_the_containers(tmp_path: Path, engine: Engine) -> None:
     with serving(prepare(tmp_path, engine.host)) as server, calling(server.url) as client:
         job = start(client, STAY)
-        until((outputs(tmp_path, job) / "on").exists, "its start")
+        runs(client, tmp_path, job)
         with engine.client() as api:
             (listed,) = api.containers(filters={"name": f"compute-ref-{job['jobId']}-1"})
             held = api.inspect_container(listed["Id"])["HostConfig"]

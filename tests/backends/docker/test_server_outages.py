@@ -5,13 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from compute_ref.client import ComputeClient
 from compute_ref.identity.keys import Account
 from tests.backends.docker.daemons import Engine, until
 from tests.backends.docker.servers import (
@@ -24,6 +22,7 @@ from tests.backends.docker.servers import (
     prepare,
     reached,
     results,
+    runs,
     serving,
     start,
 )
@@ -100,12 +99,6 @@ def test_server_and_daemon_killed_together_lose_no_job(tmp_path: Path, own_engin
             end = ended(client, job)
             completed(server, end)
             assert results(client, end)["times"] == "once\n"
-
-
-def runs(client: ComputeClient, folder: Path, job: Mapping[str, Any]) -> None:
-    """Return once the algorithm runs and the server knows it."""
-    reached(client, job, 40)
-    until((outputs(folder, job) / "on").exists, "its start")
 
 
 def serve(configuration: Path) -> subprocess.CompletedProcess[Any]:
