@@ -15,7 +15,8 @@ import pytest
 from compute_ref.plugins import Exit, Folders, Handle, Limits, Run, Site
 from compute_ref_kubernetes.backend import KubernetesBackend
 from compute_ref_kubernetes.labels import object_name
-from tests.backends.kubernetes.clusters import Admin, AnyCluster, EmulatedCluster, chosen_cluster
+from tests.backends.kubernetes.access import Admin
+from tests.backends.kubernetes.clusters import AnyCluster, EmulatedCluster, chosen_cluster
 
 PATIENCE = 120  # seconds of real time, after which a test gives up
 NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
@@ -27,7 +28,7 @@ class Place:
     def __init__(self, data_dir: Path, cluster: AnyCluster, **options: Any) -> None:
         self.data_dir = data_dir
         self.cluster = cluster
-        self.admin = Admin(cluster)
+        self.admin = Admin(cluster.api, cluster.namespace)
         self.options = {"namespace": cluster.namespace, **options}
         self.backends: list[KubernetesBackend] = []
         self.backend = self.another_backend()
@@ -105,8 +106,8 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[AnyCluster]:
-    with chosen_cluster() as found:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyCluster]:
+    with chosen_cluster(tmp_path_factory.mktemp("cluster")) as found:
         yield found
 
 

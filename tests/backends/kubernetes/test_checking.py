@@ -8,8 +8,9 @@ import pytest
 
 from compute_ref.plugins import BackendUnavailable, Limits
 from compute_ref_kubernetes.checking import NEEDED
-from tests.backends.kubernetes.clusters import EmulatedCluster, manifests
+from tests.backends.kubernetes.clusters import EmulatedCluster
 from tests.backends.kubernetes.conftest import Place
+from tests.backends.kubernetes.deployment import manifests
 
 
 class TestCheck:

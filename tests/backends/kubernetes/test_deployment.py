@@ -14,7 +14,7 @@ from compute_ref.configuration import load
 from compute_ref_kubernetes.labels import NETWORK
 from compute_ref_kubernetes.options import Options
 from compute_ref_kubernetes.policies import NAME, SELECTED
-from tests.backends.kubernetes.clusters import BASE, manifests
+from tests.backends.kubernetes.deployment import BASE, manifests
 from tests.backends.kubernetes.standards import breaches
 
 FOLDERS = (BASE, BASE.parent / "single-node")

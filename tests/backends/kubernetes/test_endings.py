@@ -12,7 +12,8 @@ import pytest
 from compute_ref.plugins import AlgorithmUnavailable, Exit, ExitReason, Image
 from compute_ref_kubernetes import endings
 from compute_ref_kubernetes.labels import object_name
-from tests.backends.kubernetes.clusters import AnyCluster, EmulatedCluster, Object
+from tests.backends.kubernetes.access import Object
+from tests.backends.kubernetes.clusters import AnyCluster, EmulatedCluster
 from tests.backends.kubernetes.conftest import Place
 
 FOREVER = "echo ready; sleep 600"
