@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from compute_ref.plugins import BackendUnavailable
 from compute_ref_kubernetes.cluster import Cluster, Kind
 from compute_ref_kubernetes.endings import Sight
 from compute_ref_kubernetes.labels import OBJECT, SERVER, label
@@ -15,8 +16,11 @@ from compute_ref_kubernetes.pods import Object, Pod
 from compute_ref_kubernetes.watching import Watcher
 
 
-class Closed(Exception):
-    """Nothing is watched any more: the server ends."""
+class Closed(BackendUnavailable):
+    """Nothing is watched any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the server ends; the run goes on")
 
 
 @dataclass
@@ -48,7 +52,7 @@ class Observed:
         """Begin to watch, unless that is done."""
         with self._changed:
             if self._closed:
-                raise Closed
+                raise Closed()
             if not self._watchers:
                 self._watchers = [
                     Watcher(self._cluster, kind, self.selector, self) for kind in Kind
@@ -88,7 +92,7 @@ class Observed:
                 lambda: self._closed or self._runs[name].changes > changes, seconds
             )
             if self._closed:
-                raise Closed
+                raise Closed()
 
     def wake(self, name: str) -> None:
         """Make whoever waits for a change of a run look at it."""

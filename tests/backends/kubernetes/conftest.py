@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from compute_ref.plugins import Exit, Folders, Handle, Limits, Run, Site
+from compute_ref.jobs.workspace import Workspaces
+from compute_ref.plugins import Exit, Handle, Limits, Run, Site
 from compute_ref_kubernetes.backend import KubernetesBackend
 from compute_ref_kubernetes.labels import object_name
 from tests.backends.kubernetes.access import Admin
 from tests.backends.kubernetes.clusters import AnyCluster, EmulatedCluster, chosen_cluster
 
 PATIENCE = 120  # seconds of real time, after which a test gives up
-NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
 
 
 class Place:
@@ -32,6 +32,7 @@ class Place:
         self.options = {"namespace": cluster.namespace, **options}
         self.backends: list[KubernetesBackend] = []
         self.backend = self.another_backend()
+        self.workspaces = Workspaces(data_dir)
         self.runs: list[Run] = []
         self._numbers = itertools.count()
 
@@ -47,14 +48,18 @@ class Place:
         self.backend.close()
         self.backend = self.another_backend()
 
-    def run(self, entrypoint: str, *, code: str = "", network: bool = False, **limits: Any) -> Run:
+    def run(
+        self,
+        entrypoint: str,
+        *,
+        code: str = "",
+        network: bool = False,
+        job_id: str = "",
+        **limits: Any,
+    ) -> Run:
         """A run ready to launch; `code` is the algorithm's text."""
-        job_id = f"job{next(self._numbers)}z{secrets.token_hex(4)}"
-        root = self.data_dir / "jobs" / job_id / "1"
-        folders = Folders(root, *(root / name for name in NAMES))
-        for name in NAMES:
-            (root / name).mkdir(parents=True)
-            (root / name).chmod(0o700 if name == "control" else 0o750)
+        job_id = job_id or f"job{next(self._numbers)}z{secrets.token_hex(4)}"
+        folders = self.workspaces.fresh(job_id, 1)
         (folders.inputs / "data").write_text(f"the input of {job_id}")
         (folders.transformations / "algorithm").write_text(code)
         (folders.transformations / "algorithm").chmod(0o755)

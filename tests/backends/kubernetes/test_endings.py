@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -179,8 +180,6 @@ class TestLosses:
     def test_a_node_that_does_not_answer_any_more(
         self, place: Place, emulated: EmulatedCluster, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from datetime import timedelta
-
         monkeypatch.setattr(endings, "OVERDUE", timedelta(seconds=1))
         run = place.run(FOREVER)
         handle = place.backend.launch(run)

@@ -90,20 +90,6 @@ class TestDisk:
 
 
 class TestLog:
-    def test_a_chatty_one_is_cut_once_and_the_algorithm_goes_on(self, place: Place) -> None:
-        run = place.run("yes said | head -c 300000; echo x > $OUTPUTS/after", log=10_000)
-        assert place.finish(run) == Exit(0)
-        log = place.log(run)
-        assert log.startswith("said\n" * 2000)
-        assert log.count("cut off") == 1
-        assert 10_000 < len(log) < 10_200
-        assert place.output(run, "after") == "x\n"
-
-    def test_one_as_long_as_allowed_is_whole(self, place: Place) -> None:
-        run = place.run("printf 0123456789", log=10)
-        assert place.finish(run) == Exit(0)
-        assert place.log(run) == "0123456789"
-
     def test_why_it_was_ended_is_said_below_what_was_cut(self, place: Place) -> None:
         run = place.run("yes", log=1_000, seconds=1)
         assert place.finish(run).reason is ExitReason.TIMEOUT
@@ -127,11 +113,6 @@ class TestLog:
         (run.folders.outputs / "go").touch()
         assert place.wait(handle) == Exit(0)
         assert place.log(run) == "ready\non\n"
-
-    def test_standard_error_is_in_it(self, place: Place) -> None:
-        run = place.run("echo out; echo err >&2")
-        assert place.finish(run) == Exit(0)
-        assert sorted(place.log(run).split()) == ["err", "out"]
 
     def test_bytes_that_are_no_text_are_as_the_node_keeps_them(self, place: Place) -> None:
         run = place.run(r"printf '\377\000\n'")

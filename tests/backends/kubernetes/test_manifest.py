@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from compute_ref_kubernetes.volume import Volume
 from tests.backends.kubernetes.standards import breaches
 
 DATA = Path("/srv/data")
-NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
 DIGEST = "sha256:" + "0" * 64
 LIMITS = Limits(1.5, 2**30, 2**31, 2**20, 90.5, 64)
 PLACED: dict[str, Any] = {
@@ -38,7 +37,7 @@ Make = Callable[..., Object]
 
 def a_run(**instead: Any) -> Run:
     root = DATA / "jobs/job1z/2"
-    folders = Folders(root, *(root / name for name in NAMES))
+    folders = Folders(root, *(root / field.name for field in fields(Folders)[1:]))
     image = Image("example.org/python", "3", "sha256:" + "0" * 64)
     run = Run("job1z", 2, "python $ALGO", image, {"DIDS": '["x"]'}, folders, LIMITS)
     return replace(run, **instead)
