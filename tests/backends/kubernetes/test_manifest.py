@@ -18,6 +18,7 @@ from compute_ref_kubernetes.manifest import Recipe
 from compute_ref_kubernetes.options import Options
 from compute_ref_kubernetes.users import User
 from compute_ref_kubernetes.volume import Volume
+from tests.backends.kubernetes.schemas import changed, refuse, require_valid
 from tests.backends.kubernetes.standards import breaches
 
 DATA = Path("/srv/data")
@@ -68,7 +69,24 @@ class TestSchemas:
     @pytest.mark.parametrize("manifest", VARIANTS, ids=["usual", "unlimited", "placed", "node"])
     @pytest.mark.parametrize("version", ["1.28", "1.31", "1.34", "1.37"])
     def test_it_is_valid_and_has_no_unknown_field(self, manifest: Object, version: str) -> None:
-        kubernetes_validate.validate(manifest, version, strict=True)
+        require_valid(manifest, version)
+
+    @pytest.mark.parametrize("version", ["1.28", "1.37"])
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            ("spec.backoffLimit", "none"),
+            ("spec.template.spec.containers", None),
+            ("spec.template.spec.tolerations", {"key": "gpu"}),
+            ("spec.template.spec.containers.0.resources.limits", ["cpu"]),
+            ("spec.template.spec.containers.0.securityContext.nonsense", True),
+            ("spec.template.spec.volumes.0.hostPath", "/srv/data"),
+        ],
+    )
+    def test_the_schemas_see_faults_however_deep(
+        self, version: str, path: str, value: object
+    ) -> None:
+        refuse(changed(job(), path, value), version)
 
     @pytest.mark.parametrize("version", ["1.25", "1.26"])
     def test_for_older_clusters_it_is_valid_but_for_fields_that_they_leave_out(
@@ -77,7 +95,7 @@ class TestSchemas:
         manifest = job()
         kubernetes_validate.validate(manifest, version)
         del manifest["spec"]["podReplacementPolicy"]
-        kubernetes_validate.validate(manifest, version, strict=True)
+        require_valid(manifest, version)
 
 
 class TestSecurity:
