@@ -81,7 +81,7 @@ class Keeper:
             self.settled.set()
 
     def _see_through(self) -> Exit:
-        self._observed.begin()
+        self._observed.begin(self._job)
         while True:
             changes = NEVER
             pause: float | None = RETRY

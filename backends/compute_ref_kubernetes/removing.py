@@ -29,7 +29,7 @@ def clear(cluster: Cluster, observed: Observed, job: str) -> None:
 
     Raises BackendUnavailable where it does not let go.
     """
-    observed.begin()
+    observed.begin(job)
     until = time.monotonic() + PATIENCE
     while True:
         sight, changes = observed.sight(job)

@@ -114,6 +114,11 @@ class TestLog:
         assert place.wait(handle) == Exit(0)
         assert place.log(run) == "ready\non\n"
 
+    def test_standard_error_is_in_it_where_it_was_said(self, place: Place) -> None:
+        run = place.run("echo first; echo second >&2; echo third")
+        assert place.finish(run) == Exit(0)
+        assert place.log(run).split() == ["first", "second", "third"]
+
     def test_bytes_that_are_no_text_are_as_the_node_keeps_them(self, place: Place) -> None:
         run = place.run(r"printf '\377\000\n'")
         assert place.finish(run) == Exit(0)

@@ -167,7 +167,8 @@ class TestJob:
     def test_what_is_limited_is_requested_and_held(self) -> None:
         held = {"cpu": "1500m", "memory": "1073741824", "ephemeral-storage": "2214592512"}
         for container in (*pod(job())["initContainers"], *pod(job())["containers"]):
-            assert container["resources"] == {"requests": held, "limits": held}
+            assert container["resources"]["limits"] == held
+            assert container["resources"]["requests"] == {**held, "ephemeral-storage": "67108864"}
 
     def test_gpus_are_the_algorithms_alone(self) -> None:
         found = pod(job(a_run(limits=Limits(gpus=2)), gpu_resource="amd.com/gpu"))

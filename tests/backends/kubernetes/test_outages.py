@@ -9,6 +9,7 @@ import pytest
 
 from compute_ref.plugins import BackendUnavailable, Exit
 from compute_ref_kubernetes.cluster import Cluster, Kind
+from compute_ref_kubernetes.labels import OBJECT
 from compute_ref_kubernetes.watching import Watcher
 from tests.backends.kubernetes.clusters import EmulatedCluster
 from tests.backends.kubernetes.conftest import Place
@@ -116,6 +117,18 @@ class TestWatches:
         place.cluster.wire.mend()
         end = place.wait(handle)
         assert end.code is None
+
+    def test_what_one_tells_late_of_a_removed_run_is_not_kept(self, place: Place) -> None:
+        observed = place.backend._observed
+        pod = {"metadata": {"name": "p", "uid": "u", "labels": {OBJECT: "removed"}}}
+        observed.one(Kind.PODS, pod, gone=False)
+        assert observed._runs.keys() == {"removed"}
+        observed.forget("removed")
+        observed.one(Kind.PODS, pod, gone=True)
+        assert observed._runs.keys() == set()
+        observed.begin("removed")
+        observed.one(Kind.PODS, pod, gone=False)
+        assert observed._runs.keys() == {"removed"}
 
     def test_there_are_two_however_many_runs(self, place: Place, emulated: EmulatedCluster) -> None:
         asked = len(emulated.emulation.api.asked)

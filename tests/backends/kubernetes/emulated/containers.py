@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -32,12 +33,13 @@ class Container:
         self.started = datetime.now(UTC)
         self.code: int | None = None
         self._ended = threading.Event()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         reading, writing = os.pipe()
         self._process = subprocess.Popen(
             [*sandbox(pod, container, writing), *map(expanded, container["command"])],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=self._errors,
             pass_fds=[writing],
         )
         os.close(writing)
@@ -69,9 +71,11 @@ class Container:
 
     def _take(self) -> None:
         assert self._process.stdout is not None
-        self.log.take(self._process.stdout)
-        self.code = self._process.wait()
-        self._process.stdout.close()
+        with self._process.stdout, self._errors:
+            self.log.take(self._process.stdout)
+            self._errors.seek(0)
+            self.log.take(self._errors)  # as late as it can be: nodes keep no order between the two
+            self.code = self._process.wait()
         self.log.end()
         self._ended.set()
 
