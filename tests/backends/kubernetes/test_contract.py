@@ -39,7 +39,7 @@ class TestKubernetes(BackendContract):
         monkeypatch.setenv("KUBECONFIG", cluster.kubeconfig)
         options = {
             "namespace": cluster.namespace,
-            "pending_timeout": 5 if cluster.emulated else 30,
+            "pending_timeout": 15 if cluster.emulated else 60,
         }
         site = Site(options, data_dir, data_dir, loopback=True)
         return lambda: backends()["kubernetes"](site)

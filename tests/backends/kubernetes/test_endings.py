@@ -22,9 +22,12 @@ FOREVER = "echo ready; sleep 600"
 
 class TestImages:
     def test_one_that_cannot_be_pulled_ends_the_launch_without_a_word_of_the_nodes(
-        self, make_place: Callable[..., Place], caplog: pytest.LogCaptureFixture
+        self,
+        make_place: Callable[..., Place],
+        cluster: AnyCluster,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
-        place = make_place(pending_timeout=5)
+        place = make_place(pending_timeout=5 if cluster.emulated else 45)
         run = replace(place.run("true"), image=Image("registry.invalid/nothing", "1", ""))
         with pytest.raises(AlgorithmUnavailable) as refused:
             place.backend.launch(run)
@@ -68,11 +71,11 @@ class TestImages:
 
 class TestWaiting:
     def test_a_pod_for_which_no_node_has_room(self, make_place: Callable[..., Place]) -> None:
-        place = make_place(pending_timeout=3)
+        place = make_place(pending_timeout=8)
         run = place.run("true", memory=2**50)
         end = place.finish(run)
         assert (end.code, end.reason) == (None, ExitReason.BACKEND)
-        assert re.search(r"within 3 seconds: 0/1 nodes .*nsufficient memory", end.message)
+        assert re.search(r"within 8 seconds: 0/1 nodes .*nsufficient memory", end.message)
         assert place.pods(run) == []
 
     def test_a_job_of_which_the_cluster_makes_no_pod(
@@ -164,7 +167,7 @@ class TestEvictions:
     ) -> None:
         monkeypatch.setattr("compute_ref_kubernetes.bounds.Bounds.exceeded", lambda *_: None)
         monkeypatch.setattr("compute_ref_kubernetes.manifest.GRACE", 2)
-        place = make_place(pending_timeout=5)
+        place = make_place(pending_timeout=12)
         run = place.run("echo ready; sleep 600", seconds=1)
         end = place.finish(run)
         assert end.reason is ExitReason.TIMEOUT

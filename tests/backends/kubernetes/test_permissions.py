@@ -57,14 +57,16 @@ def test_what_the_backend_asks_for_is_what_the_role_allows(
     api = emulated.emulation.api
     before = len(api.asked)
     make_place(claim=claim).backend.check()
-    place = make_place(pending_timeout=1)
+    place = make_place()
     run = place.run("echo ready; sleep 600")
     handle = place.backend.launch(run)
     place.ready(run)
     place.backend.stop(handle.name, 5)
     place.backend.remove(handle.name)
+    impatient = make_place(pending_timeout=1)
+    nowhere = replace(impatient.run("true"), image=Image("nowhere", "1", ""))
     with pytest.raises(AlgorithmUnavailable):
-        place.backend.launch(replace(place.run("true"), image=Image("nowhere", "1", "")))
+        impatient.backend.launch(nowhere)
     asked = api.asked[before:]
     used = [rule for rule in RULES if any(allowed_by(rule, one) for one in asked)]
     assert used == RULES

@@ -101,9 +101,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, cluster: AnyCluster) -> Pat
 
 def configured(folder: Path, cluster: AnyCluster) -> Path:
     """A folder with a configuration and a catalogue of one dataset."""
-    patience = 5 if cluster.emulated else cluster.patience
     (folder / "compute-ref.toml").write_text(
-        CONFIGURATION.format(namespace=cluster.namespace, patience=patience)
+        CONFIGURATION.format(namespace=cluster.namespace, patience=cluster.patience)
     )
     (folder / "assets").mkdir()
     (folder / "assets" / "data.json").write_text(json.dumps(sample_ddo()))

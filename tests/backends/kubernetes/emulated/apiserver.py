@@ -41,6 +41,7 @@ class Asked(NamedTuple):
     namespace: str
     name: str
     part: str
+    labels: str = ""
 
 
 class ApiServer:
@@ -171,7 +172,8 @@ class _Handler(BaseHTTPRequestHandler):
         verb = {"POST": "create", "DELETE": "delete"}.get(self.command, "get" if name else "list")
         if query.get("watch") == "true":
             verb = "watch"
-        return Asked(verb, group, resource, namespace, name, part)
+        labels = query.get("labelSelector", "")
+        return Asked(verb, group, resource, namespace, name, part, labels)
 
     def _review(self, about: Object) -> Object:
         asked = Asked(
