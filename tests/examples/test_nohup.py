@@ -58,7 +58,7 @@ def test_a_job_that_does_not_listen_is_stopped_by_force(machine: Machine) -> Non
     machine.running(job_id)
     assert machine.consumer.stop(job_id).status_int == 200
     job = machine.finished(job_id)
-    assert (job["finishReason"], job["algorithmExitCode"]) == ("stopped", None)
+    assert (job["finishReason"], job["algorithmExitCode"]) == ("stopped", 137)
 
 
 def test_the_next_server_takes_up_a_job_that_runs(machine: Machine) -> None:
