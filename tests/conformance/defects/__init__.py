@@ -1,0 +1,1 @@
+"""Deliberately wrong servers: the reference with one defect each, as data."""

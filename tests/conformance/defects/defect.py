@@ -1,0 +1,131 @@
+"""What a defect is, and how it gets into the reference server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+from unittest import mock
+
+import webob
+
+from tests.conformance.reference import Change, reference
+
+WSGI = Callable[..., Iterable[bytes]]
+Rewrite = Callable[[webob.Request, webob.Response], None]
+COMPUTE: Final = "/api/services/compute"
+
+
+class Kind(StrEnum):
+    """What goes wrong."""
+
+    SHAPE = "shape"  #: what an answer looks like
+    BEHAVIOUR = "behaviour"  #: what the server does
+    SECURITY = "security"  #: whose rights or data suffer
+
+
+@dataclass
+class Wrong:
+    """Takes the defects; the methods may be called more than once."""
+
+    stack: ExitStack
+    changes: list[Change] = field(default_factory=list)
+    middlewares: list[Callable[[WSGI], WSGI]] = field(default_factory=list)
+
+    def patch(self, where: object, name: str, value: object) -> None:
+        """Put something else in the place of an attribute of the server's code."""
+        self.stack.enter_context(mock.patch.object(where, name, value))
+
+    def settings(self, change: Change) -> None:
+        """Configure the server otherwise."""
+        self.changes.append(change)
+
+    def answers(self, rewrite: Rewrite) -> None:
+        """Change each answer, a webob.Response, in its place."""
+
+        def middleware(app: WSGI) -> WSGI:
+            def wrong(environ: Any, start_response: Any) -> Iterable[bytes]:
+                request = webob.Request(environ)
+                response = request.get_response(app)
+                rewrite(request, response)
+                answer: Iterable[bytes] = response(environ, start_response)
+                return answer
+
+            return wrong
+
+        self.middlewares.append(middleware)
+
+    def requests(self, rewrite: Callable[[webob.Request], None]) -> None:
+        """Change each request before the server sees it."""
+
+        def middleware(app: WSGI) -> WSGI:
+            def wrong(environ: Any, start_response: Any) -> Iterable[bytes]:
+                rewrite(webob.Request(environ))
+                return app(environ, start_response)
+
+            return wrong
+
+        self.middlewares.append(middleware)
+
+    def jobs(self, change: Callable[[webob.Request, dict[str, Any]], None]) -> None:
+        """Change each status object of each answer to a compute call."""
+
+        def rewrite(request: webob.Request, response: webob.Response) -> None:
+            if request.path == COMPUTE and response.status_int == 200 and response.body:
+                jobs = json.loads(response.body)
+                for job in jobs:
+                    change(request, job)
+                response.body = json.dumps(jobs).encode()
+
+        self.answers(rewrite)
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A way to be wrong. `breaks` names requirements; the first is the one to blame."""
+
+    id: str
+    breaks: tuple[str, ...]
+    kind: Kind
+    calls: int  #: the least number of calls after which anybody can notice
+    apply: Callable[[Wrong], None]
+
+    @contextmanager
+    def server(self) -> Iterator[WSGI]:
+        """The reference with this defect."""
+        with ExitStack() as stack:
+            wrong = Wrong(stack)
+            self.apply(wrong)
+            app: WSGI = stack.enter_context(reference(_all(wrong.changes)))
+            for middleware in wrong.middlewares:
+                app = middleware(app)
+            yield app
+
+
+DEFECTS: dict[str, Defect] = {}
+
+
+def defect(
+    name: str, *breaks: str, kind: Kind = Kind.BEHAVIOUR, calls: int = 1
+) -> Callable[[Callable[[Wrong], None]], Callable[[Wrong], None]]:
+    """Register a function that makes a server wrong. KeyError for a name that is taken."""
+
+    def register(apply: Callable[[Wrong], None]) -> Callable[[Wrong], None]:
+        if name in DEFECTS:
+            raise KeyError(name)
+        DEFECTS[name] = Defect(name, breaks, kind, calls, apply)
+        return apply
+
+    return register
+
+
+def _all(changes: Iterable[Change]) -> Change:
+    def change(settings: Any) -> Any:
+        for one in changes:
+            settings = one(settings)
+        return settings
+
+    return change

@@ -1,0 +1,23 @@
+"""The register and the checks are one: no requirement without a check, no check without one."""
+
+from __future__ import annotations
+
+import re
+
+from compute_conformance.checking import all_checks
+from compute_conformance.requirements import register
+
+
+def test_every_requirement_has_a_check() -> None:
+    assert [key for key, checks in all_checks().items() if not checks] == []
+
+
+def test_every_check_says_how_it_looks() -> None:
+    silent = [check.name for checks in all_checks().values() for check in checks if not check.how]
+    assert silent == []
+
+
+def test_ids_and_sentences_have_their_form() -> None:
+    for requirement in register().values():
+        assert re.fullmatch(r"CE(-[A-Z0-9]+){2,}", requirement.id)
+        assert re.fullmatch(r"[A-Z`].*\.", requirement.sentence), requirement.id
