@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from compute_conformance.checking import all_checks
+from compute_conformance.ledger import ledger
+from compute_conformance.page import page
 from compute_conformance.requirements import register
 
 
@@ -21,3 +23,9 @@ def test_ids_and_sentences_have_their_form() -> None:
     for requirement in register().values():
         assert re.fullmatch(r"CE(-[A-Z0-9]+){2,}", requirement.id)
         assert re.fullmatch(r"[A-Z`].*\.", requirement.sentence), requirement.id
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for requirement in register().values():
+        assert set(requirement.page) <= page().keys(), requirement.id
+        assert not requirement.reading or requirement.reading in ledger(), requirement.id
