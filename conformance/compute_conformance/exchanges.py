@@ -101,10 +101,3 @@ def one_of(values: Collection[object]) -> str:
     """``400, 401 or 403``."""
     texts = [str(value) for value in values]
     return " or ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
-
-
-def redacted(text: str, secrets: Collection[str]) -> str:
-    """The text without what would let its reader act for somebody."""
-    for secret in secrets:
-        text = text.replace(secret, "<redacted>")
-    return text

@@ -45,6 +45,7 @@ class Report:
     wiring: str = ""  #: why nothing could be checked
     leftovers: list[str] = field(default_factory=list)  #: jobs that could not be deleted
     seed: int = 0
+    started: str = ""  #: in UTC, as ISO 8601 writes it
     seconds: float = 0
 
     def verdicts(self) -> dict[str, Verdict]:

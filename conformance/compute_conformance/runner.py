@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from compute_conformance.bench import Bench
@@ -52,6 +53,7 @@ def run_checks(
 ) -> Report:
     """Judge the target; `told` hears of each outcome as it comes, from any thread."""
     report, begun, purse = Report(target.name), time.monotonic(), Purse(profile.budget)
+    report.started = datetime.now(UTC).isoformat(timespec="seconds")
     report.wiring = wiring(Bench(target, profile, purse))
     if not report.wiring:
         with ThreadPoolExecutor(workers, "check") as pool:
