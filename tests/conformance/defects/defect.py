@@ -12,6 +12,7 @@ from unittest import mock
 
 import webob
 
+from compute_ref.settings import Settings
 from tests.conformance.reference import Change, reference
 
 WSGI = Callable[..., Iterable[bytes]]
@@ -34,6 +35,18 @@ class Wrong:
     stack: ExitStack
     changes: list[Change] = field(default_factory=list)
     middlewares: list[Callable[[WSGI], WSGI]] = field(default_factory=list)
+
+    def changed(self, settings: Settings) -> Settings:
+        """The settings after all changes."""
+        for change in self.changes:
+            settings = change(settings)
+        return settings
+
+    def around(self, app: WSGI) -> WSGI:
+        """The server with everything around it."""
+        for middleware in self.middlewares:
+            app = middleware(app)
+        return app
 
     def patch(self, where: object, name: str, value: object) -> None:
         """Put something else in the place of an attribute of the server's code."""
@@ -99,10 +112,7 @@ class Defect:
         with ExitStack() as stack:
             wrong = Wrong(stack)
             self.apply(wrong)
-            app: WSGI = stack.enter_context(reference(_all(wrong.changes)))
-            for middleware in wrong.middlewares:
-                app = middleware(app)
-            yield app
+            yield wrong.around(stack.enter_context(reference(wrong.changed)))
 
 
 DEFECTS: dict[str, Defect] = {}
@@ -120,12 +130,3 @@ def defect(
         return apply
 
     return register
-
-
-def _all(changes: Iterable[Change]) -> Change:
-    def change(settings: Any) -> Any:
-        for one in changes:
-            settings = one(settings)
-        return settings
-
-    return change
