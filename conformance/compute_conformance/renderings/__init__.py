@@ -9,10 +9,12 @@ from compute_conformance.renderings.badge import badge
 from compute_conformance.renderings.har import har
 from compute_conformance.renderings.junit import junit
 from compute_conformance.renderings.markdown import markdown
+from compute_conformance.renderings.page import html
 
 #: by the ending of a file's name
 RENDERINGS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     ".har": har,
+    ".html": html,
     ".md": markdown,
     ".svg": badge,
     ".xml": junit,
