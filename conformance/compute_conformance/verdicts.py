@@ -84,5 +84,5 @@ def given(what: str) -> Iterator[None]:
 
 def shown(observed: object, most: int = 500) -> str:
     """An observation as a line of text."""
-    text = observed if isinstance(observed, str) else repr(observed)
+    text = str(observed)
     return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
