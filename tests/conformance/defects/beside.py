@@ -11,24 +11,20 @@ from unittest import mock
 import falcon
 
 from compute_ref.assets.admission import Admission
+from compute_ref.assets.ddo import public_ddo
 from compute_ref.assets.plan import Order, Plan
 from compute_ref.assets.requests import StartRequest
 from compute_ref.assets.screening import Screening
 from compute_ref.http import beside
 from compute_ref.http.beside import DdoResource, FileInfoResource
-from compute_ref.http.schemas import FileInfo, Initialize
+from compute_ref.http.schemas import FileInfo, Initialize, loaded
 from compute_ref.refusals import Malformed, Refused
 from compute_ref.settings import Settings
 from tests.conformance.defects.defect import Kind, Wrong, defect
 
 QUOTE: Final = "/api/services/initializeCompute"
 FILES: Final = "/api/services/fileinfo"
-loaded, public_ddo, quote, check_order = (
-    beside.loaded,
-    beside.public_ddo,
-    Admission.quote,
-    Admission._check_order,
-)
+quote, check_order = Admission.quote, Admission._check_order
 of_asset, of_url, ddo_on_get = (
     FileInfoResource._of_asset,
     FileInfoResource._of_url,
@@ -110,7 +106,7 @@ def any_environment(wrong: Wrong) -> None:
 @defect("quote-of-what-may-not-meet", "CE-BESIDE-QUOTE-TRUST")
 def may_not_meet(wrong: Wrong) -> None:
     def trusting(self: Admission, request: StartRequest) -> Plan:
-        with mock.patch.object(Screening, "refusal", lambda *_: None):
+        with mock.patch.object(Screening, "refusal", return_value=None):
             return quote(self, request)
 
     wrong.patch(Admission, "quote", trusting)

@@ -78,7 +78,7 @@ def not_found_for_people(wrong: Wrong) -> None:
 @defect("any-method-reads", "CE-HTTP-METHOD")
 def any_method_reads(wrong: Wrong) -> None:
     def read(request: webob.Request) -> None:
-        if request.path in {ENVIRONMENTS, NONCE} and request.method != "OPTIONS":
+        if request.environ["PATH_INFO"] in {ENVIRONMENTS, NONCE} and request.method != "OPTIONS":
             request.method = "GET"
 
     wrong.requests(read)
@@ -172,7 +172,7 @@ def knows_no_head(wrong: Wrong) -> None:
 @defect("head-does-what-get-does", "CE-HTTP-HEAD-SPENDS-NOTHING", calls=2)
 def head_is_get(wrong: Wrong) -> None:
     def get(request: webob.Request) -> None:
-        if request.method == "HEAD" and request.path == TOKEN:
+        if request.method == "HEAD" and request.environ["PATH_INFO"] == TOKEN:
             request.method = "GET"
 
     wrong.requests(get)
