@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compute_conformance.budget import Purse
-from compute_conformance.consumers import COMPUTE, Consumer
+from compute_conformance.consumers import COMPUTE, ENVIRONMENTS, Consumer
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
 from compute_conformance.signing import Account
 from compute_conformance.targets import Target
-from compute_conformance.verdicts import Failed, Inconclusive, given
+from compute_conformance.verdicts import Failed, Inconclusive, expect, given
 
 FINAL = frozenset({31, 32, 70})
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
@@ -52,6 +52,14 @@ class Bench:
     def get(self, path: str, **query: Any) -> Answer:
         """An unsigned GET."""
         return self.send(Request("GET", path, query=query))
+
+    def environments(self) -> list[dict[str, Any]]:
+        """Those of the profile's chain; Inconclusive where the target does not tell them."""
+        with given("the environments of the chain"):
+            told = self.get(ENVIRONMENTS, chainId=self.profile.chain)
+            found = environments_of(told, self.profile.chain)
+            expect(all(isinstance(one, dict) for one in found), "objects", told)
+        return found
 
     def consumer(self) -> Consumer:
         """A consumer whom the target never saw."""
@@ -120,6 +128,16 @@ class Bench:
     def _deleted(self, started: Started) -> bool:
         answer = self.target.send(started.consumer.owned_request("DELETE", jobId=started.job_id))
         return answer.status in {200, 404}
+
+
+def environments_of(answer: Answer, chain: int) -> list[Any]:
+    """What an answer of computeEnvironments tells of a chain, as a list or by chain."""
+    found = answer.accepted(200)
+    if isinstance(found, dict):
+        found = found.get(str(chain))
+    if not isinstance(found, list):
+        raise Failed("a list of environments, or an object of such lists by chain", answer)
+    return found
 
 
 def final(job: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from compute_conformance.signing import Account
 SERVICES: Final = "/api/services"
 COMPUTE: Final = f"{SERVICES}/compute"
 RESULT: Final = f"{SERVICES}/computeResult"
+ENVIRONMENTS: Final = f"{SERVICES}/computeEnvironments"
 FIRST: Final = 2  # a target answers 1 as the last nonce of an address that it never saw
 
 Send = Callable[[Request], Answer]

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from compute_conformance.verdicts import Failed, expect, shown
+from compute_conformance.verdicts import Failed, Unsupported, expect, shown
+
+MISSING = frozenset({404, 405, 501})  # what a server says of a call that it does not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,12 @@ class Answer:
             return jsons.loads(self.body)
         except ValueError:
             raise Failed("a body of JSON", self) from None
+
+    def offered(self) -> Answer:
+        """This answer to an optional call; Unsupported where the target does not have the call."""
+        if self.status in MISSING:
+            raise Unsupported(f"{self.request.method} {self.request.path}", self)
+        return self
 
     def accepted(self, *codes: int) -> Any:
         """The JSON of an answer that says yes."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from compute_conformance.bench import Bench
-from compute_conformance.consumers import SERVICES
+from compute_conformance.bench import Bench, environments_of
+from compute_conformance.consumers import ENVIRONMENTS
 from compute_conformance.exchanges import Answer
 from compute_conformance.targets import Unreachable
 from compute_conformance.verdicts import Failed
@@ -12,7 +12,7 @@ from compute_conformance.verdicts import Failed
 def wiring(bench: Bench) -> str:
     """Why the target cannot be judged; "" where it can."""
     try:
-        answer = bench.get(f"{SERVICES}/computeEnvironments", chainId=bench.profile.chain)
+        answer = bench.get(ENVIRONMENTS, chainId=bench.profile.chain)
         return _environments(answer, bench.profile.chain)
     except Unreachable as error:
         return f"There was no answer ({error}). Check the URL and whether the server runs."
@@ -24,11 +24,6 @@ def wiring(bench: Bench) -> str:
 
 
 def _environments(answer: Answer, chain: int) -> str:
-    found = answer.accepted(200)
-    if isinstance(found, dict):
-        found = found.get(str(chain))
-    if not isinstance(found, list):
-        raise Failed("a list of environments, or an object of such lists by chain", answer)
-    if not found:
+    if not environments_of(answer, chain):
         return f"The target serves no environment on chain {chain}; name another in the profile."
     return ""

@@ -83,11 +83,28 @@ class Wrong:
 
         self.middlewares.append(middleware)
 
+    def documents(self, path: str, change: Callable[[Any], Any]) -> None:
+        """Answer with what `change` makes of the JSON of each answer of 200 at this path."""
+
+        def rewrite(request: webob.Request, response: webob.Response) -> None:
+            if (
+                request.environ["PATH_INFO"] == path
+                and response.status_int == 200
+                and response.body
+            ):
+                response.body = json.dumps(change(json.loads(response.body))).encode()
+
+        self.answers(rewrite)
+
     def jobs(self, change: Callable[[webob.Request, dict[str, Any]], None]) -> None:
         """Change each status object of each answer to a compute call."""
 
         def rewrite(request: webob.Request, response: webob.Response) -> None:
-            if request.path == COMPUTE and response.status_int == 200 and response.body:
+            if (
+                request.environ["PATH_INFO"] == COMPUTE
+                and response.status_int == 200
+                and response.body
+            ):
                 jobs = json.loads(response.body)
                 for job in jobs:
                     change(request, job)
