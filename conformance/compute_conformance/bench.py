@@ -62,6 +62,11 @@ class Bench:
         self.consumers[consumer.address.lower()] = consumer
         return consumer
 
+    def raw(self, **meta: Any) -> dict[str, Any]:
+        """A raw algorithm that does nothing; `meta` is changed so, None takes a member away."""
+        changed = {**self.profile.script()["meta"], "rawcode": "echo", **meta}
+        return {"meta": {key: value for key, value in changed.items() if value is not None}}
+
     # Jobs
 
     def start(
