@@ -1,4 +1,4 @@
-"""Starting a job: what an accepted start answers, what it may bring along, what a refusal leaves."""
+"""Starting a job: what an accepted start answers and may bring along, what a refusal leaves."""
 
 from __future__ import annotations
 
