@@ -71,8 +71,8 @@ def needs_algorithm(bench: Bench) -> None:
 
 @check("CE-START-NEEDS-DID-OR-META")
 def needs_did_or_meta(bench: Bench) -> None:
-    """An empty algorithm, and one with nothing but data for it."""
-    for algorithm in ({}, {"algocustomdata": {"depth": 3}}):
+    """An empty algorithm, and one with nothing but a service."""
+    for algorithm in ({}, {"serviceId": "compute"}):
         bench.consumer().start(algorithm).refused()
 
 

@@ -70,7 +70,7 @@ class Wrong:
 
         self.middlewares.append(middleware)
 
-    def starts(self, change: Callable[[dict[str, Any]], None]) -> None:
+    def starts(self, change: Callable[[dict[str, Any]], object]) -> None:
         """Change the body of each start or restart before the server sees it."""
 
         def rewrite(request: webob.Request) -> None:

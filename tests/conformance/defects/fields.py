@@ -10,14 +10,11 @@ from typing import Any
 
 from compute_conformance.assets import did_of
 from compute_conformance.signing import Account
-from compute_ref.assets import datasets
 from compute_ref.assets.admission import Admission
 from compute_ref.assets.plan import Plan
 from compute_ref.assets.requests import StartRequest
-from compute_ref.http import compute
 from compute_ref.http.fields import Text
 from compute_ref.http.schemas import FurtherDatasets
-from compute_ref.refusals import Refused
 from tests.conformance.defects.defect import Kind, Wrong, defect
 
 Body = dict[str, Any]
@@ -106,9 +103,7 @@ def no_order_needs_no_payment(wrong: Wrong) -> None:
 
 @defect("no-algorithm-is-an-empty-one", "CE-START-NEEDS-ALGORITHM")
 def no_algorithm_is_an_empty_one(wrong: Wrong) -> None:
-    wrong.starts(
-        lambda body: "jobId" in body or body.setdefault("algorithm", {"meta": USUAL_META})
-    )
+    wrong.starts(lambda body: "jobId" in body or body.setdefault("algorithm", {"meta": USUAL_META}))
 
 
 @defect("algorithm-that-says-nothing-is-an-empty-one", "CE-START-NEEDS-DID-OR-META")
@@ -126,9 +121,7 @@ def algorithm_service_defaults(wrong: Wrong) -> None:
     filled(wrong, "algorithm.serviceId", lambda: "access")
 
 
-@defect(
-    "published-algorithms-need-no-order", "CE-START-NEEDS-ALGORITHM-ORDER", kind=Kind.SECURITY
-)
+@defect("published-algorithms-need-no-order", "CE-START-NEEDS-ALGORITHM-ORDER", kind=Kind.SECURITY)
 def algorithms_need_no_order(wrong: Wrong) -> None:
     filled(wrong, "algorithm.transferTxId", fresh_order)
 
@@ -279,9 +272,12 @@ def types_are_not_looked_at(wrong: Wrong) -> None:
 
 def further(wrong: Wrong, change: Callable[[Body, Any], None]) -> None:
     """Change starts that name further datasets."""
-    wrong.starts(
-        lambda body: "additionalDatasets" in body and change(body, body["additionalDatasets"])
-    )
+
+    def named(body: Body) -> None:
+        if "additionalDatasets" in body:
+            change(body, body["additionalDatasets"])
+
+    wrong.starts(named)
 
 
 @defect("further-datasets-are-ignored", "CE-START-FURTHER")
@@ -351,5 +347,3 @@ def further_named_otherwise(wrong: Wrong) -> None:
         return json.loads(text)  # type: ignore[no-any-return]
 
     wrong.refusals(rewrite)
-
-

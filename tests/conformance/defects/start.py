@@ -10,6 +10,7 @@ from typing import Any
 import webob
 
 from compute_ref.assets.admission import Admission
+from compute_ref.assets.datasets import resource
 from compute_ref.assets.plan import Order, Plan
 from compute_ref.assets.requests import AssetRequest, StartRequest
 from compute_ref.http import compute
@@ -353,9 +354,9 @@ def checked_first(wrong: Wrong, look: Any) -> None:
 
 
 def _look_for_documents(self: Admission, request: StartRequest, consumer: str | None) -> None:
-    for asset in request.datasets:
+    for place, asset in enumerate(request.datasets):
         if asset.document_id and self.ddo(asset.document_id) is None:
-            raise Refused({"dataset.documentId": "did_not_found"})
+            raise Refused({f"{resource(place)}.documentId": "did_not_found"})
 
 
 @defect("environment-is-looked-up-last", "CE-START-ENVIRONMENT-FIRST")
