@@ -10,9 +10,6 @@ from typing import Any
 
 from compute_conformance.assets import did_of
 from compute_conformance.signing import Account
-from compute_ref.assets.admission import Admission
-from compute_ref.assets.plan import Plan
-from compute_ref.assets.requests import StartRequest
 from compute_ref.http.fields import Text
 from compute_ref.http.schemas import FurtherDatasets
 from tests.conformance.defects.defect import Kind, Wrong, defect
@@ -167,11 +164,6 @@ def checksum_of_any_kind(wrong: Wrong) -> None:
     raw_metas(wrong, change)
 
 
-@defect("empty-service-is-the-first-one", "CE-START-EMPTY-IS-ABSENT")
-def empty_service_is_the_first(wrong: Wrong) -> None:
-    filled(wrong, "dataset.serviceId", lambda: "compute", empty=True)
-
-
 @defect("empty-order-needs-no-payment", "CE-START-EMPTY-IS-ABSENT", kind=Kind.SECURITY)
 def empty_order_needs_no_payment(wrong: Wrong) -> None:
     filled(wrong, "dataset.transferTxId", fresh_order, empty=True)
@@ -182,15 +174,6 @@ def null_is_a_value(wrong: Wrong) -> None:
     def change(body: Body) -> None:
         if "output" in body and body["output"] is None:
             body["output"] = 0
-
-    wrong.starts(change)
-
-
-@defect("empty-text-is-no-list", "CE-START-NULL-IS-ABSENT")
-def empty_text_is_no_list(wrong: Wrong) -> None:
-    def change(body: Body) -> None:
-        if body.get("additionalDatasets") == "":
-            body["additionalDatasets"] = "nothing"
 
     wrong.starts(change)
 
@@ -210,18 +193,6 @@ def renamed(wrong: Wrong, change: Callable[[Mapping[str, Any]], Any]) -> None:
 @defect("fields-are-named-without-their-part", "CE-START-NAMES-MISSING", kind=Kind.SHAPE)
 def fields_without_their_part(wrong: Wrong) -> None:
     renamed(wrong, lambda errors: {key.rpartition(".")[2]: errors[key] for key in errors})
-
-
-@defect("fields-are-nested-in-errors", "CE-START-NAMES-MISSING", kind=Kind.SHAPE)
-def fields_are_nested(wrong: Wrong) -> None:
-    def nested(errors: Mapping[str, Any]) -> Body:
-        found: Body = {}
-        for key, told in errors.items():
-            part, _, field = key.rpartition(".")
-            (found.setdefault(part, {}) if part else found)[field] = told
-        return found
-
-    renamed(wrong, nested)
 
 
 @defect("required-fields-in-other-words", "CE-START-REQUIRED-SENTENCE", kind=Kind.SHAPE)
@@ -317,17 +288,6 @@ def no_list_is_ignored(wrong: Wrong) -> None:
         return found if isinstance(found, list) else []
 
     wrong.patch(FurtherDatasets, "_deserialize", lenient)
-
-
-@defect("further-datasets-without-a-did-are-skipped", "CE-START-FURTHER-NEEDS")
-def further_without_did_are_skipped(wrong: Wrong) -> None:
-    admit = Admission.admit
-
-    def named(self: Any, request: StartRequest, consumer: str) -> Plan:
-        kept = tuple(one for one in request.datasets if one.document_id)
-        return admit(self, StartRequest(request.environment, kept, request.algorithm), consumer)
-
-    wrong.patch(Admission, "admit", named)
 
 
 @defect("further-datasets-need-no-order", "CE-START-FURTHER-NEEDS", kind=Kind.SECURITY)

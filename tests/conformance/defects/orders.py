@@ -22,14 +22,6 @@ from tests.conformance.defects.fields import fresh_order
 Body = dict[str, Any]
 
 
-@defect("order-pays-for-one-job-only", "CE-ORDER-AGAIN", calls=3)
-def order_pays_once(wrong: Wrong) -> None:
-    def used(self: Any, order: Order, now: float) -> bool:
-        return self._orders.read(order.transaction) is not None
-
-    wrong.patch(Ledger, "refuses", used)
-
-
 @defect("order-stays-in-use-by-ended-jobs", "CE-ORDER-AGAIN", calls=3)
 def order_stays_in_use(wrong: Wrong) -> None:
     bound: set[str] = set()
@@ -51,17 +43,6 @@ def malformed_orders_are_taken(wrong: Wrong) -> None:
         order = dataset.get("transferTxId") if isinstance(dataset, dict) else None
         if isinstance(order, str) and order and not re.fullmatch("0x[0-9a-fA-F]{1,64}", order):
             body["dataset"]["transferTxId"] = fresh_order()
-
-    wrong.starts(change)
-
-
-@defect("long-orders-are-cut", "CE-ORDER-FORM", kind=Kind.SECURITY)
-def long_orders_are_cut(wrong: Wrong) -> None:
-    def change(body: Body) -> None:
-        dataset = body.get("dataset")
-        order = dataset.get("transferTxId") if isinstance(dataset, dict) else None
-        if isinstance(order, str):
-            body["dataset"]["transferTxId"] = order[:66]
 
     wrong.starts(change)
 

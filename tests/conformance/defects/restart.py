@@ -13,7 +13,7 @@ from compute_ref.assets.plan import Plan
 from compute_ref.assets.requests import StartRequest
 from compute_ref.http import compute
 from compute_ref.http.compute import ComputeResource
-from compute_ref.http.restarts import repeated, start_request, stored_request
+from compute_ref.http.restarts import repeated, start_request
 from compute_ref.http.schemas import Start, loaded
 from compute_ref.identity.callers import Caller, Callers, Credentials
 from compute_ref.jobs.index import JobFilter
@@ -226,22 +226,13 @@ def _hurried(wrong: Wrong) -> None:
     wrong.patch(ComputeResource, "_restart", restart)
 
 
-def repeating(wrong: Wrong, *names: str) -> None:
-    """Do not look at these parts of a restart: run what ran before."""
+def repeating(wrong: Wrong, name: str) -> None:
+    """Do not look at this part of a restart: run what ran before."""
 
     def careless(plan: Plan, wanted: Wanted) -> StartRequest:
-        if set(names) == {"dataset"} and "dataset" in wanted:
-            main = stored_request(plan).datasets[0].document_id
-            if wanted["dataset"]["documentId"] == main:
-                return repeated(plan, wanted)  # its new order is still taken
-        return repeated(plan, {key: wanted[key] for key in wanted if key not in names})
+        return repeated(plan, {key: wanted[key] for key in wanted if key != name})
 
     wrong.patch(compute, "repeated", careless)
-
-
-@defect("restart-ignores-another-dataset", "CE-RESTART-OTHER-DATASET", calls=3)
-def restart_ignores_dataset(wrong: Wrong) -> None:
-    repeating(wrong, "dataset")
 
 
 @defect("restart-ignores-another-algorithm", "CE-RESTART-OTHER-ALGORITHM", calls=3)

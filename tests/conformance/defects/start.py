@@ -296,9 +296,10 @@ def job_is_stored_first(wrong: Wrong) -> None:
         try:
             return start(self, wanted, caller)
         except Refused:
-            job = compute.new_job(plans[0], caller.address, self._its.clock.now())
-            with self._its.store._durable():
-                self._its.store._put(job)
+            for plan in plans[:1]:  # any other one will do for a record that nobody runs
+                job = compute.new_job(plan, caller.address, self._its.clock.now())
+                with self._its.store._durable():
+                    self._its.store._put(job)
             raise
 
     wrong.patch(Store, "accept", remember)

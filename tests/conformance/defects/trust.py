@@ -202,19 +202,6 @@ def algorithms_may_be_datasets(wrong: Wrong) -> None:
     serving(wrong, is_algorithm)
 
 
-@defect("access-services-are-never-computed-on", "CE-TRUST-ACCESS-FURTHER")
-def access_never(wrong: Wrong) -> None:
-    real = datasets._service
-
-    def strict(ddo: Ddo, asset: AssetRequest, name: str) -> Service:
-        found = real(ddo, asset, name)
-        if found["type"] != "compute":
-            raise Refused({f"{name}.serviceId": "service_not_access_compute"})
-        return found
-
-    wrong.patch(datasets, "_service", strict)
-
-
 @defect("access-services-need-an-entry-of-trust", "CE-TRUST-ACCESS-FURTHER")
 def access_needs_trust(wrong: Wrong) -> None:
     refusal = Screening.refusal
@@ -328,15 +315,6 @@ def raw_refusals_are_sentences(wrong: Wrong) -> None:
     def rewrite(refusal: dict[str, Any]) -> dict[str, Any] | None:
         raw = refusal.get("error") == {"dataset": "no_raw_algo_allowed"}
         return {"error": "no_raw_algo_allowed"} if raw else None
-
-    wrong.refusals(rewrite)
-
-
-@defect("asset-refusals-are-not-nested", "CE-TRUST-CODE-RAW", kind=Kind.SHAPE)
-def raw_refusals_are_not_nested(wrong: Wrong) -> None:
-    def rewrite(refusal: dict[str, Any]) -> dict[str, Any] | None:
-        raw = refusal.get("error") == {"dataset": "no_raw_algo_allowed"}
-        return {"dataset": "no_raw_algo_allowed"} if raw else None
 
     wrong.refusals(rewrite)
 
