@@ -7,6 +7,7 @@ dataset        what its publisher allows
 =============  ====================================================================================
 open           any raw algorithm
 second         any raw algorithm; named beside the first one
+aside          ``second`` through another one of its services, which allows the same
 closed         the algorithm ``trusted`` alone, as it was published
 nobody         nothing: its lists are empty
 everyone       any published algorithm, by ``*``
@@ -24,6 +25,7 @@ stranger       published by another
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
@@ -38,6 +40,11 @@ DATA: Final = "the data of this role\n"
 def did_of(role: str) -> str:
     """The DID of a role's document: always the same."""
     return "did:op:" + sha256(f"compute-conformance {role}".encode()).hexdigest()
+
+
+def unknown_did() -> str:
+    """A DID that nobody published."""
+    return "did:op:" + secrets.token_hex(32)
 
 
 def assets(
@@ -70,12 +77,15 @@ def assets(
     for role, compute in rules.items():
         found[f"{role}.json"] = _dataset(role, chain, _compute(compute))
     found["access.json"] = _dataset("access", chain, {"id": "access", "type": "access"})
+    aside = {**found["second.json"]["services"][0], "id": "aside"}
+    found["second.json"]["services"].append(aside)
     only = [{"type": "address", "values": [NOBODY]}]
     found["denied.json"]["credentials"] = {"allow": only, "deny": []}
     for role, owner in (("trusted", PUBLISHER), ("stranger", STRANGER)):
         found[f"{role}.json"] = _algorithm(role, chain, owner, container)
     datasets = {role: _named(role, "compute") for role in rules}
     datasets["access"] = _named("access", "access")
+    datasets["aside"] = _named("second", "aside")
     return found, {
         "datasets": datasets,
         "algorithms": {role: _named(role, "access") for role in ("trusted", "stranger")},

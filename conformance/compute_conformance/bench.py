@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +39,7 @@ class Bench:
     purse: Purse
     transcript: list[tuple[Request, Answer]] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
+    consumers: dict[str, Consumer] = field(default_factory=dict)  #: by lower-case address
 
     def send(self, request: Request) -> Answer:
         """Send within the budget; both sides are put on record."""
@@ -47,6 +49,7 @@ class Bench:
         self.purse.pay_bytes(len(answer.body))
         if request.method == "POST" and request.path == COMPUTE and answer.status in {200, 201}:
             self.purse.pay_job()
+            self._note(answer)
         return answer
 
     def get(self, path: str, **query: Any) -> Answer:
@@ -63,7 +66,14 @@ class Bench:
 
     def consumer(self) -> Consumer:
         """A consumer whom the target never saw."""
-        return Consumer(Account.new(), self.profile, self.send)
+        consumer = Consumer(Account.new(), self.profile, self.send)
+        self.consumers[consumer.address.lower()] = consumer
+        return consumer
+
+    def raw(self, **meta: Any) -> dict[str, Any]:
+        """A raw algorithm that does nothing; `meta` is changed so, None takes a member away."""
+        changed = {**self.profile.script()["meta"], "rawcode": "echo", **meta}
+        return {"meta": {key: value for key, value in changed.items() if value is not None}}
 
     # Jobs
 
@@ -85,7 +95,7 @@ class Bench:
         if not isinstance(first.get("jobId"), str):
             raise Failed("a jobId", first)
         started = Started(consumer, first["jobId"], first)
-        self.started.append(started)
+        self._keep(started)
         return started
 
     def finished(self, started: Started) -> dict[str, Any]:
@@ -124,6 +134,18 @@ class Bench:
     def clean(self) -> list[str]:
         """Delete this bench's jobs; returns the ids of those that stay."""
         return [one.job_id for one in self.started if not self._deleted(one)]
+
+    def _note(self, answer: Answer) -> None:
+        """Keep in mind what a start made, also one that had to be refused."""
+        with suppress(Failed):
+            for job in answer.jobs():
+                consumer = self.consumers.get(str(job.get("owner")).lower())
+                if consumer and isinstance(job.get("jobId"), str):
+                    self._keep(Started(consumer, job["jobId"], job))
+
+    def _keep(self, started: Started) -> None:
+        if all(one.job_id != started.job_id for one in self.started):
+            self.started.append(started)
 
     def _deleted(self, started: Started) -> bool:
         answer = self.target.send(started.consumer.owned_request("DELETE", jobId=started.job_id))

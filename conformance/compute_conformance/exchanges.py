@@ -105,6 +105,14 @@ class Answer:
         return found[0]
 
 
+def reasons(refusal: Mapping[str, Any]) -> dict[str, Any]:
+    """What a refusal says of each field or asset, by its dotted name; {} where it is a sentence."""
+    for told in (refusal.get("errors"), refusal.get("error")):
+        if isinstance(told, dict):
+            return told
+    return {}
+
+
 def one_of(values: Collection[object]) -> str:
     """``400, 401 or 403``."""
     texts = [str(value) for value in values]

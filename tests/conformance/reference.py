@@ -38,6 +38,7 @@ def profile(**changes: Any) -> Profile:
     return from_document(
         {
             "access": 3,
+            "environment": "instant",
             "datasets": ROLES["datasets"],
             "algorithms": {"plain": plain, "raw": raw, **ROLES["algorithms"]},
             "code": CODE,

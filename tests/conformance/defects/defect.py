@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -93,6 +93,30 @@ class Wrong:
                 and response.body
             ):
                 response.body = json.dumps(change(json.loads(response.body))).encode()
+
+        self.answers(rewrite)
+
+    def starts(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """Change the body of each start or restart before the server sees it."""
+
+        def rewrite(request: webob.Request) -> None:
+            if request.method == "POST" and request.path == COMPUTE:
+                with suppress(ValueError):
+                    body = json.loads(request.body)
+                    before = json.dumps(body)
+                    if isinstance(body, dict):
+                        change(body)
+                    if json.dumps(body) != before:  # else it stays as it was signed
+                        request.body = json.dumps(body).encode()
+
+        self.requests(rewrite)
+
+    def refusals(self, change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
+        """Say something else in each refusal of a start; None leaves it as it is."""
+
+        def rewrite(request: webob.Request, response: webob.Response) -> None:
+            if request.method == "POST" and request.path == COMPUTE and response.status_int == 400:
+                response.body = json.dumps(change(response.json) or response.json).encode()
 
         self.answers(rewrite)
 
