@@ -12,12 +12,14 @@ from compute_conformance.budget import Purse
 from compute_conformance.consumers import COMPUTE, Consumer
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
+from compute_conformance.scripts import Step, stay
 from compute_conformance.signing import Account
 from compute_conformance.targets import Target
 from compute_conformance.verdicts import Failed, Inconclusive, given
 
 FINAL = frozenset({31, 32, 70})
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
+STAYING = 600  # seconds; nobody waits for them
 
 
 @dataclass
@@ -80,6 +82,34 @@ class Bench:
         self.started.append(started)
         return started
 
+    def staying(self, *steps: Step, consumer: Consumer | None = None, **changes: Any) -> Started:
+        """A job whose algorithm has done the steps and runs on until it is stopped."""
+        algorithm = self.profile.script(*steps, stay(STAYING))
+        started = self.start(algorithm, consumer=consumer, **changes)
+        job = self.running(started)
+        if final(job):
+            raise Inconclusive("an algorithm that runs until it is stopped", job)
+        return started
+
+    def look(self, started: Started) -> dict[str, Any]:
+        """The job as it is now, asked for unsigned."""
+        with given("a look at a job of one's own"):
+            return started.consumer.status(
+                jobId=started.job_id, consumerAddress=started.consumer.address
+            ).job()
+
+    def signed(self, started: Started) -> dict[str, Any]:
+        """The job as it is now, as its owner sees it."""
+        with given("a signed look at a job of one's own"):
+            return started.consumer.signed_status(started.job_id).job()
+
+    def fetched(self, started: Started, index: int) -> bytes:
+        """The bytes of a result, downloaded by the job's owner."""
+        answer = started.consumer.result(started.job_id, index)
+        if answer.status != 200:
+            raise Inconclusive(f"the download of result {index}", answer)
+        return answer.body
+
     def finished(self, started: Started) -> dict[str, Any]:
         """The job once it is final; Inconclusive where it does not get there in its time."""
         return self.until(started, final, "to end", self.profile.limits.finish)
@@ -100,16 +130,15 @@ class Bench:
         seconds: float,
     ) -> dict[str, Any]:
         """The job, asked for unsigned again and again, once `there` is true of it."""
-        pause, end = FIRST_PAUSE, time.monotonic() + seconds
+        patience = self.purse.patience(what, seconds)
+        pause, end = FIRST_PAUSE, time.monotonic() + patience
         while True:
-            with given("a look at a job of one's own"):
-                job = started.consumer.status(
-                    jobId=started.job_id, consumerAddress=started.consumer.address
-                ).job()
+            job = self.look(started)
             if there(job):
                 return job
             if time.monotonic() > end:
-                raise Inconclusive(f"a job {what} within {seconds:g} seconds", job)
+                self.purse.disappoint(what)
+                raise Inconclusive(f"a job {what} within {patience:g} seconds", job)
             threading.Event().wait(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
