@@ -114,6 +114,17 @@ class Bench:
         """The job once it is final; Inconclusive where it does not get there in its time."""
         return self.until(started, final, "to end", self.profile.limits.finish)
 
+    def course(self, started: Started) -> list[dict[str, Any]]:
+        """All that is seen of a job from the answer to its start to its end, in this order."""
+        seen = [dict(started.first)]
+
+        def there(job: Mapping[str, Any]) -> bool:
+            seen.append(dict(job))
+            return final(job)
+
+        self.until(started, there, "to end", self.profile.limits.finish)
+        return seen
+
     def running(self, started: Started) -> dict[str, Any]:
         """The job once its algorithm runs."""
 
