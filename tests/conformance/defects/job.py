@@ -28,8 +28,11 @@ def shows(
 ) -> None:
     """Register a server that changes each status object so."""
 
+    def of_each(_: webob.Request, job: dict[str, Any]) -> None:
+        change(job)
+
     def apply(wrong: Wrong) -> None:
-        wrong.jobs(lambda _, job: change(job) and None)
+        wrong.jobs(of_each)
 
     defect(name, requirement, kind=Kind.SHAPE, calls=calls)(apply)
 

@@ -1,0 +1,177 @@
+"""From a start to the end of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from compute_conformance.bench import FINAL, Bench, Started, final
+from compute_conformance.checking import check
+from compute_conformance.checks.job import TEXTS
+from compute_conformance.consumers import Consumer
+from compute_conformance.scripts import fail, say
+from compute_conformance.verdicts import Failed, Inconclusive, Unsupported, expect, given
+
+CONSUMERS, STARTS = 5, 4  #: of so many consumers each starts so many jobs at once
+CODE: Final = 3
+
+
+def ends(bench: Bench, started: Started) -> dict[str, Any]:
+    """The final job; Failed where it does not get there: the end is what is asked for."""
+    try:
+        return bench.finished(started)
+    except Inconclusive as inconclusive:
+        raise Failed(inconclusive.expected, inconclusive.observed) from inconclusive
+
+
+def log_index(job: Mapping[str, Any]) -> int | None:
+    """The place of the algorithm's log among the results."""
+    results = job.get("results") or ()
+    return next((i for i, one in enumerate(results) if one.get("type") == "algorithmLog"), None)
+
+
+def log(bench: Bench, started: Started) -> str:
+    """What a final job's algorithm said."""
+    index = log_index(bench.finished(started))
+    if index is None:
+        raise Inconclusive("an algorithmLog among the results")
+    return bench.fetched(started, index).decode("utf-8", "replace")
+
+
+@check("CE-LIFE-ENDS")
+def gets_final(bench: Bench) -> None:
+    """An ordinary job, until dateFinished or a final status."""
+    ends(bench, bench.start())
+
+
+@check("CE-LIFE-CODES")
+def known_codes(bench: Bench) -> None:
+    """Every look at a job until its end."""
+    for job in bench.course(bench.start()):
+        expect(job.get("status") in TEXTS, "a code of the table", job.get("status"))
+
+
+@check("CE-LIFE-GROWS")
+def grows(bench: Bench) -> None:
+    """Every look at a job until its end, and two more."""
+    one = bench.start()
+    seen = [*bench.course(one), bench.look(one), bench.look(one)]
+    codes = [int(job.get("status", 0)) for job in seen]
+    expect(codes == sorted(codes), "codes that never go back", codes)
+
+
+@check("CE-LIFE-COMPLETED")
+def completed(bench: Bench) -> None:
+    """The end of an ordinary job."""
+    found = bench.finished(bench.start()).get("status")
+    expect(found == 70, "70", found)
+
+
+@check("CE-LIFE-LOG")
+def has_log(bench: Bench) -> None:
+    """The results of an ordinary job."""
+    job = bench.finished(bench.start())
+    expect(log_index(job) is not None, "an algorithmLog", job.get("results"))
+
+
+@check("CE-LIFE-LOG-FETCHED")
+def results_fetched(bench: Bench) -> None:
+    """A download of every index of an ordinary job's results, as ocean.py does it."""
+    one = bench.start()
+    for index in range(len(bench.finished(one).get("results") or ())):
+        answer = one.consumer.result(one.job_id, index)
+        expect(answer.status == 200, f"result {index}", answer)
+
+
+@check("CE-LIFE-FINAL-KEPT")
+def final_kept(bench: Bench) -> None:
+    """A job that ended, before and after another job of the same consumer."""
+    one = bench.start()
+    before = bench.finished(one)
+    bench.finished(bench.start(consumer=one.consumer))
+    jobs = one.consumer.status(jobId=one.job_id, consumerAddress=one.consumer.address).jobs()
+    expect(len(jobs) == 1, "the job", jobs)
+    names = ("jobId", "status", "dateCreated", "dateFinished", "results")
+    changed = {name: jobs[0].get(name) for name in names if jobs[0].get(name) != before.get(name)}
+    expect(not changed, f"the job as it was: {before}", changed)
+
+
+@check("CE-LIFE-FINISHED")
+def finished_with_final(bench: Bench) -> None:
+    """Status and dateFinished in every look at a job until both say that it ended."""
+    one = bench.start()
+    for job in (*bench.course(one), bench.look(one)):
+        ended = job.get("status") in FINAL
+        found = job.get("dateFinished")
+        expect((found is not None) == ended, f"{'a date' if ended else 'null'}", job)
+
+
+@check("CE-LIFE-RUNNING")
+def shows_running(bench: Bench) -> None:
+    """A look at a job whose algorithm runs until it is stopped."""
+    job = bench.look(bench.staying())
+    expect(job.get("status") == 40 and not final(job), "status 40, not ended", job)
+
+
+@check("CE-LIFE-FAILED-ENDS")
+def failed_ends(bench: Bench) -> None:
+    """An algorithm that exits with a code other than 0."""
+    ends(bench, bench.start(bench.profile.script(fail(CODE))))
+
+
+@check("CE-LIFE-FAILED-LOG")
+def failed_log(bench: Bench) -> None:
+    """An algorithm that says a word and fails."""
+    word = f"failing{bench.consumer().address}"
+    one = bench.start(bench.profile.script(say(word), fail(CODE)))
+    job = bench.finished(one)
+    index = log_index(job)
+    expect(index is not None, "an algorithmLog", job.get("results"))
+    found = bench.fetched(one, index or 0).decode("utf-8", "replace")
+    expect(word in found, f"{word} in the log", found)
+
+
+@check("CE-LIFE-FAILED-TOLD")
+def failed_told(bench: Bench) -> None:
+    """The reasons of two jobs, of which one's algorithm fails."""
+    good, bad = bench.start(), bench.start(bench.profile.script(fail(CODE)))
+    reasons = [_reason(bench.finished(one)) for one in (good, bad)]
+    expect(reasons[0] != reasons[1], "two reasons", reasons)
+
+
+def _reason(job: Mapping[str, Any]) -> object:
+    if "finishReason" not in job:
+        raise Unsupported("a finishReason", job)
+    return job["finishReason"]
+
+
+@check("CE-LIFE-EXIT-CODE")
+def exit_code(bench: Bench) -> None:
+    """A signed look at a job whose algorithm failed."""
+    one = bench.start(bench.profile.script(fail(CODE)))
+    bench.finished(one)
+    job = bench.signed(one)
+    if "algorithmExitCode" not in job:
+        raise Unsupported("an algorithmExitCode", job)
+    expect(job["algorithmExitCode"] == CODE, str(CODE), job["algorithmExitCode"])
+
+
+@check("CE-LIFE-PARALLEL")
+def parallel(bench: Bench) -> None:
+    """Twenty starts at once by five consumers, and then the list of each."""
+    consumers = [bench.consumer() for _ in range(CONSUMERS)]
+    with ThreadPoolExecutor(CONSUMERS, "consumer") as pool:
+        started = list(pool.map(lambda one: _several(bench, one), consumers))
+    for consumer, jobs in zip(consumers, started, strict=True):
+        with given("a list of one's own jobs"):
+            listed = consumer.status(consumerAddress=consumer.address).jobs()
+        found = sorted(str(job.get("jobId")) for job in listed)
+        expect(found == sorted(jobs), f"the jobs {sorted(jobs)}", found)
+        owners = {str(job.get("owner")).lower() for job in listed}
+        expect(owners <= {consumer.address.lower()}, "the owner who started them", owners)
+
+
+def _several(bench: Bench, consumer: Consumer) -> list[str]:
+    """The jobs of a consumer's starts, one after the other: nonces have to grow."""
+    return [bench.start(consumer=consumer).job_id for _ in range(STARTS)]
