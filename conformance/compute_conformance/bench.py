@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from compute_conformance.budget import Purse
@@ -15,7 +15,7 @@ from compute_conformance.profile import Profile
 from compute_conformance.scripts import Step, stay
 from compute_conformance.signing import Account
 from compute_conformance.targets import Target
-from compute_conformance.verdicts import Failed, Inconclusive, given
+from compute_conformance.verdicts import Ended, Failed, Inconclusive, given
 
 FINAL = frozenset({31, 32, 70})
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
@@ -31,6 +31,43 @@ class Started:
     first: Mapping[str, Any]  #: the status object of the answer to its start
 
 
+@dataclass(frozen=True)
+class Specimen:
+    """A job that ended, with what was seen of it. It is shared: nobody changes it."""
+
+    started: Started
+    course: Sequence[Mapping[str, Any]]  #: unsigned, from the answer to its start to its end
+    signed: Mapping[str, Any]  #: the final job as its owner sees it
+    bench: Bench  #: which made it
+
+    @property
+    def final(self) -> Mapping[str, Any]:
+        """The job as it ended, seen unsigned."""
+        return self.course[-1]
+
+
+class Shelf:
+    """The specimens of a run, each made when it is first asked for, once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[str, Specimen | Ended] = {}
+        self.benches: list[Bench] = []  #: where the specimens were made, to be cleaned
+
+    def take(self, name: str, make: Callable[[], Specimen]) -> Specimen:
+        """The specimen of a name; whoever asks for one that could not be made is told why."""
+        with self._lock:
+            if name not in self._made:
+                try:
+                    self._made[name] = make()
+                except Ended as ended:
+                    self._made[name] = ended
+            found = self._made[name]
+        if isinstance(found, Ended):
+            raise found
+        return found
+
+
 @dataclass
 class Bench:
     """One check's own place. Its consumers are fresh, so that no other check sees its jobs."""
@@ -38,6 +75,7 @@ class Bench:
     target: Target
     profile: Profile
     purse: Purse
+    shelf: Shelf = field(default_factory=Shelf)
     transcript: list[tuple[Request, Answer]] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
 
@@ -90,6 +128,25 @@ class Bench:
         if final(job):
             raise Inconclusive("an algorithm that runs until it is stopped", job)
         return started
+
+    def specimen(self, *steps: Step) -> Specimen:
+        """A job that ended, of an algorithm that did the steps, or of the plain one without any.
+
+        For checks that look and change nothing: it is made once in a run and shared, as a job
+        costs a target's owner minutes.
+        """
+        found = self.shelf.take(repr(steps), lambda: self._make(*steps))
+        self.transcript += found.bench.transcript
+        return found
+
+    def _make(self, *steps: Step) -> Specimen:
+        bench = replace(self, transcript=[], started=[])
+        try:
+            started = bench.start(self.profile.script(*steps) if steps else None)
+            course = bench.course(started)
+            return Specimen(started, course, bench.signed(started), bench)
+        finally:
+            self.shelf.benches.append(bench)
 
     def look(self, started: Started) -> dict[str, Any]:
         """The job as it is now, asked for unsigned."""

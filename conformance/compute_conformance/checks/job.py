@@ -32,9 +32,9 @@ DAY: Final = 86_400  #: seconds that a target's clock may be wrong
 SECRET: Final = 8  #: characters of an id, at least, that differ from another's
 
 
-def started(bench: Bench) -> dict[str, Any]:
-    """A look at a job just started."""
-    return bench.look(bench.start())
+def started(bench: Bench) -> Mapping[str, Any]:
+    """The first look at a job."""
+    return bench.specimen().course[1]
 
 
 def seconds(value: Any) -> float | None:
@@ -80,15 +80,14 @@ def one_object(bench: Bench) -> None:
 @check("CE-JOB-ID")
 def job_id(bench: Bench) -> None:
     """A start, and the jobId in a look at its job."""
-    one = bench.start()
-    found = bench.look(one).get("jobId")
-    expect(one.job_id and found == one.job_id, f"the jobId {one.job_id!r}", found)
+    wanted, found = (job.get("jobId") for job in bench.specimen().course[:2])
+    expect(wanted and found == wanted, f"the jobId {wanted!r}", found)
 
 
 @check("CE-JOB-ID-URL")
 def job_id_in_a_url(bench: Bench) -> None:
     """The characters of a jobId."""
-    found = bench.start().job_id
+    found = bench.specimen().started.job_id
     expect(re.fullmatch(r"[A-Za-z0-9._~-]+", found), "letters, digits, '-', '.', '_', '~'", found)
 
 
@@ -120,7 +119,7 @@ def status_integer(bench: Bench) -> None:
 @check("CE-JOB-STATUS-TEXT")
 def status_text(bench: Bench) -> None:
     """Code and text of every look at a job until its end, white space at their ends aside."""
-    for job in bench.course(bench.start()):
+    for job in bench.specimen().course:
         code = int(job.get("status", 0))
         allowed = (TEXTS.get(code), *DEPLOYED.get(code, ()))
         expect(_text(job).strip() in allowed, f"one of {allowed} for {code}", _text(job))
@@ -129,7 +128,7 @@ def status_text(bench: Bench) -> None:
 @check("CE-JOB-STATUS-TEXT-PAGE")
 def status_text_of_the_page(bench: Bench) -> None:
     """Code and text of every look at a job until its end."""
-    for job in bench.course(bench.start()):
+    for job in bench.specimen().course:
         text = TEXTS.get(int(job.get("status", 0)))
         expect(_text(job) == text, f"{text!r} for {job.get('status')}", _text(job))
 
@@ -143,9 +142,8 @@ def _text(job: Mapping[str, Any]) -> str:
 @check("CE-JOB-OWNER")
 def owner(bench: Bench) -> None:
     """The owner, in any letter case."""
-    one = bench.start()
-    found = bench.look(one).get("owner")
-    expect(str(found).lower() == one.consumer.address.lower(), one.consumer.address, found)
+    address, found = bench.specimen().started.consumer.address, started(bench).get("owner")
+    expect(str(found).lower() == address.lower(), address, found)
 
 
 @check("CE-JOB-OWNER-CHECKSUM")
@@ -180,14 +178,14 @@ def created_text(bench: Bench) -> None:
 @check("CE-JOB-CREATED-KEPT")
 def created_kept(bench: Bench) -> None:
     """Every look at a job until its end."""
-    seen = [seconds(job.get("dateCreated")) for job in bench.course(bench.start())]
+    seen = [seconds(job.get("dateCreated")) for job in bench.specimen().course]
     expect(len(set(seen)) == 1, "the same in every status object", seen)
 
 
 @check("CE-JOB-FINISHED-NULL")
 def finished_null(bench: Bench) -> None:
     """Every look at a job whose status is not final."""
-    course = bench.course(bench.start())
+    course = bench.specimen().course
     going_on = [job for job in course if job.get("status") not in FINAL]
     if not going_on:
         raise Inconclusive("a look at a job before its end", course)
@@ -199,21 +197,21 @@ def finished_null(bench: Bench) -> None:
 @check("CE-JOB-FINISHED-NUMBER")
 def finished_number(bench: Bench) -> None:
     """What ``float()`` makes of it."""
-    found = bench.finished(bench.start()).get("dateFinished")
+    found = bench.specimen().final.get("dateFinished")
     expect(seconds(found) is not None, "Unix seconds as number or text", found)
 
 
 @check("CE-JOB-FINISHED-TEXT")
 def finished_text(bench: Bench) -> None:
     """Its type and its characters."""
-    found = bench.finished(bench.start()).get("dateFinished")
+    found = bench.specimen().final.get("dateFinished")
     expect(is_decimal(found), 'a text like "1700000000.123456"', found)
 
 
 @check("CE-JOB-FINISHED-ORDER")
 def finished_order(bench: Bench) -> None:
     """Both dates of a final job."""
-    job = bench.finished(bench.start())
+    job = bench.specimen().final
     begun, ended = seconds(job.get("dateCreated")), seconds(job.get("dateFinished"))
     if begun is None or ended is None:
         raise Inconclusive("two dates", job)
@@ -223,7 +221,7 @@ def finished_order(bench: Bench) -> None:
 @check("CE-JOB-FINISHED-UNIX")
 def finished_unix(bench: Bench) -> None:
     """Its distance from now, of which a day is allowed to wrong clocks."""
-    found = bench.finished(bench.start()).get("dateFinished")
+    found = bench.specimen().final.get("dateFinished")
     expect(near(found), f"about {time.time():.0f}", found)
 
 
@@ -247,7 +245,7 @@ def all_inputs(bench: Bench) -> None:
 
 @check("CE-JOB-DOCUMENT")
 def document(bench: Bench) -> None:
-    """A look at a job just started."""
+    """The first look at a job."""
     found, did = started(bench).get("documentId"), bench.profile.dataset("open")["documentId"]
     expect(found == did, did, found)
 
@@ -266,11 +264,11 @@ def raw_algorithm_word(bench: Bench) -> None:
     expect(found == "raw", "'raw'", found)
 
 
-def _of_meta(bench: Bench) -> dict[str, Any]:
+def _of_meta(bench: Bench) -> Mapping[str, Any]:
     algorithm = bench.profile.algorithm("plain")
     if "meta" not in algorithm:
         raise Inconclusive("a plain algorithm by meta", algorithm)
-    return bench.look(bench.start(algorithm))
+    return started(bench)
 
 
 @check("CE-JOB-ALGORITHM-DID")
@@ -302,21 +300,21 @@ def agreement_of_the_main_dataset(bench: Bench) -> None:
 
 @check("CE-JOB-STOPREQ")
 def stop_request(bench: Bench) -> None:
-    """A look at a job just started."""
+    """The first look at a job."""
     found = started(bench).get("stopreq")
     expect(is_integer(found) and found == 0, "the integer 0", found)
 
 
 @check("CE-JOB-REMOVED")
 def removed(bench: Bench) -> None:
-    """A look at a job just started."""
+    """The first look at a job."""
     found = started(bench).get("removed")
     expect(is_integer(found) and found == 0, "the integer 0", found)
 
 
 @check("CE-JOB-ENVIRONMENT")
 def environment(bench: Bench) -> None:
-    """A look at a job just started, and the list of environments."""
+    """The first look at a job, and the list of environments."""
     with given("a list of environments"):
         chain = bench.profile.chain
         known = bench.get(f"{SERVICES}/computeEnvironments", chainId=chain).accepted()

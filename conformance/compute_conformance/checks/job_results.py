@@ -20,7 +20,7 @@ CREDENTIALS: Final = {"signature", "nonce", "authtoken", "token"}
 
 def results(bench: Bench) -> list[Mapping[str, Any]]:
     """The results of a job that ended; there has to be one."""
-    return _entries(bench.finished(bench.start()))
+    return _entries(bench.specimen().final)
 
 
 def _entries(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -32,14 +32,14 @@ def _entries(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 @check("CE-JOB-RESULTS")
 def none_yet(bench: Bench) -> None:
-    """A look at a job just started."""
+    """The first look at a job."""
     found = started(bench).get("results")
     expect(isinstance(found, list) or found == "", "a list or an empty text", found)
 
 
 @check("CE-JOB-RESULTS-LIST")
 def none_yet_is_a_list(bench: Bench) -> None:
-    """A look at a job just started."""
+    """The first look at a job."""
     found = started(bench).get("results")
     expect(isinstance(found, list), "a list", found)
 
@@ -47,7 +47,7 @@ def none_yet_is_a_list(bench: Bench) -> None:
 @check("CE-JOB-RESULTS-SHOWN")
 def shown_unsigned(bench: Bench) -> None:
     """An unsigned look at a job that ended."""
-    found = bench.finished(bench.start()).get("results")
+    found = bench.specimen().final.get("results")
     expect(isinstance(found, list) and found, "a list of results, a log at least", found)
 
 
@@ -91,7 +91,7 @@ def indices(bench: Bench) -> None:
 @check("CE-JOB-PRIVATE")
 def private(bench: Bench) -> None:
     """The members of an unsigned look at a job that ended."""
-    job = bench.finished(bench.start())
+    job = bench.specimen().final
     found = {name: job[name] for name in PRIVATE if name in job}
     expect(not found, f"none of {', '.join(PRIVATE)}", found)
 
@@ -156,7 +156,7 @@ def results_did(bench: Bench) -> None:
 @check("CE-JOB-REASON")
 def reason(bench: Bench) -> None:
     """Every look at a job until its end."""
-    for job in bench.course(bench.start()):
+    for job in bench.specimen().course:
         if "finishReason" not in job:
             raise Unsupported("a finishReason", job)
         found = job["finishReason"]
@@ -169,7 +169,7 @@ def reason(bench: Bench) -> None:
 @check("CE-JOB-HISTORY")
 def history(bench: Bench) -> None:
     """Every look at a job until its end."""
-    for job in bench.course(bench.start()):
+    for job in bench.specimen().course:
         if "statusHistory" not in job:
             raise Unsupported("a statusHistory", job)
         passed = job["statusHistory"]
@@ -183,16 +183,16 @@ def history(bench: Bench) -> None:
 @check("CE-JOB-SIGNED-SAME")
 def signed_same(bench: Bench) -> None:
     """The same final job, asked for unsigned and signed."""
-    one = bench.start()
-    job = bench.finished(one)
-    changed = {key for key, value in bench.signed(one).items() if key in job and job[key] != value}
+    one = bench.specimen()
+    job = one.final
+    changed = {key for key, value in one.signed.items() if key in job and job[key] != value}
     expect(changed <= {"results"}, "the same members", changed)
 
 
 @check("CE-JOB-DIGESTS-PRIVATE")
 def digests_private(bench: Bench) -> None:
     """The members of an unsigned look at a job that ended, and of its results."""
-    job = bench.finished(bench.start())
+    job = bench.specimen().final
     told = [
         key
         for one in (job, *_entries(job))
@@ -202,11 +202,10 @@ def digests_private(bench: Bench) -> None:
     expect(not told, "neither digest nor exit code", told)
 
 
-def _signed(bench: Bench) -> tuple[Started, dict[str, Any]]:
+def _signed(bench: Bench) -> tuple[Started, Mapping[str, Any]]:
     """A job that ended, as its owner sees it."""
-    one = bench.start()
-    bench.finished(one)
-    return one, bench.signed(one)
+    one = bench.specimen()
+    return one.started, one.signed
 
 
 def _absolute(url: object) -> bool:

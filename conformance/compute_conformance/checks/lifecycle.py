@@ -15,6 +15,8 @@ from compute_conformance.verdicts import Failed, Inconclusive, Unsupported, expe
 
 CONSUMERS, STARTS = 5, 4  #: of so many consumers each starts so many jobs at once
 CODE: Final = 3
+WORD: Final = "said-before-the-failure"
+FAILING: Final = (say(WORD), fail(CODE))
 
 
 def ends(bench: Bench, started: Started) -> dict[str, Any]:
@@ -31,14 +33,6 @@ def log_index(job: Mapping[str, Any]) -> int | None:
     return next((i for i, one in enumerate(results) if one.get("type") == "algorithmLog"), None)
 
 
-def log(bench: Bench, started: Started) -> str:
-    """What a final job's algorithm said."""
-    index = log_index(bench.finished(started))
-    if index is None:
-        raise Inconclusive("an algorithmLog among the results")
-    return bench.fetched(started, index).decode("utf-8", "replace")
-
-
 @check("CE-LIFE-ENDS")
 def gets_final(bench: Bench) -> None:
     """An ordinary job, until dateFinished or a final status."""
@@ -48,15 +42,15 @@ def gets_final(bench: Bench) -> None:
 @check("CE-LIFE-CODES")
 def known_codes(bench: Bench) -> None:
     """Every look at a job until its end."""
-    for job in bench.course(bench.start()):
+    for job in bench.specimen().course:
         expect(job.get("status") in TEXTS, "a code of the table", job.get("status"))
 
 
 @check("CE-LIFE-GROWS")
 def grows(bench: Bench) -> None:
     """Every look at a job until its end, and two more."""
-    one = bench.start()
-    seen = [*bench.course(one), bench.look(one), bench.look(one)]
+    one = bench.specimen()
+    seen = [*one.course, bench.look(one.started), bench.look(one.started)]
     codes = [int(job.get("status", 0)) for job in seen]
     expect(codes == sorted(codes), "codes that never go back", codes)
 
@@ -64,23 +58,23 @@ def grows(bench: Bench) -> None:
 @check("CE-LIFE-COMPLETED")
 def completed(bench: Bench) -> None:
     """The end of an ordinary job."""
-    found = bench.finished(bench.start()).get("status")
+    found = bench.specimen().final.get("status")
     expect(found == 70, "70", found)
 
 
 @check("CE-LIFE-LOG")
 def has_log(bench: Bench) -> None:
     """The results of an ordinary job."""
-    job = bench.finished(bench.start())
+    job = bench.specimen().final
     expect(log_index(job) is not None, "an algorithmLog", job.get("results"))
 
 
 @check("CE-LIFE-LOG-FETCHED")
 def results_fetched(bench: Bench) -> None:
     """A download of every index of an ordinary job's results, as ocean.py does it."""
-    one = bench.start()
-    for index in range(len(bench.finished(one).get("results") or ())):
-        answer = one.consumer.result(one.job_id, index)
+    one = bench.specimen()
+    for index in range(len(one.final.get("results") or ())):
+        answer = one.started.consumer.result(one.started.job_id, index)
         expect(answer.status == 200, f"result {index}", answer)
 
 
@@ -100,8 +94,7 @@ def final_kept(bench: Bench) -> None:
 @check("CE-LIFE-FINISHED")
 def finished_with_final(bench: Bench) -> None:
     """Status and dateFinished in every look at a job until both say that it ended."""
-    one = bench.start()
-    for job in (*bench.course(one), bench.look(one)):
+    for job in bench.specimen().course:
         ended = job.get("status") in FINAL
         found = job.get("dateFinished")
         expect((found is not None) == ended, f"{'a date' if ended else 'null'}", job)
@@ -123,20 +116,17 @@ def failed_ends(bench: Bench) -> None:
 @check("CE-LIFE-FAILED-LOG")
 def failed_log(bench: Bench) -> None:
     """An algorithm that says a word and fails."""
-    word = f"failing{bench.consumer().address}"
-    one = bench.start(bench.profile.script(say(word), fail(CODE)))
-    job = bench.finished(one)
-    index = log_index(job)
-    expect(index is not None, "an algorithmLog", job.get("results"))
-    found = bench.fetched(one, index or 0).decode("utf-8", "replace")
-    expect(word in found, f"{word} in the log", found)
+    one = bench.specimen(*FAILING)
+    index = log_index(one.final)
+    expect(index is not None, "an algorithmLog", one.final.get("results"))
+    found = bench.fetched(one.started, index or 0).decode("utf-8", "replace")
+    expect(WORD in found, f"{WORD} in the log", found)
 
 
 @check("CE-LIFE-FAILED-TOLD")
 def failed_told(bench: Bench) -> None:
     """The reasons of two jobs, of which one's algorithm fails."""
-    good, bad = bench.start(), bench.start(bench.profile.script(fail(CODE)))
-    reasons = [_reason(bench.finished(one)) for one in (good, bad)]
+    reasons = [_reason(one.final) for one in (bench.specimen(), bench.specimen(*FAILING))]
     expect(reasons[0] != reasons[1], "two reasons", reasons)
 
 
@@ -149,9 +139,7 @@ def _reason(job: Mapping[str, Any]) -> object:
 @check("CE-LIFE-EXIT-CODE")
 def exit_code(bench: Bench) -> None:
     """A signed look at a job whose algorithm failed."""
-    one = bench.start(bench.profile.script(fail(CODE)))
-    bench.finished(one)
-    job = bench.signed(one)
+    job = bench.specimen(*FAILING).signed
     if "algorithmExitCode" not in job:
         raise Unsupported("an algorithmExitCode", job)
     expect(job["algorithmExitCode"] == CODE, str(CODE), job["algorithmExitCode"])
