@@ -24,6 +24,7 @@ FILES, ROLES = assets(PUBLISHED, CONTAINER)
 META: Final = {"language": "sh", "format": "text", "version": "1", "container": CONTAINER}
 CODE: Final = {
     "say": "instant: log {token}",
+    "complain": "instant: log {token}",
     "stay": "instant: stay",
     "fail": "instant: exit {code}",
     "write": "instant: write {name} {text}",
