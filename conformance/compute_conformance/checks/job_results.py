@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from compute_conformance.bench import FINAL, Bench, Started
+from compute_conformance.bench import Bench, Started
 from compute_conformance.checking import check
-from compute_conformance.checks.job import is_integer, seconds, started
+from compute_conformance.checks.job import is_integer, started
 from compute_conformance.consumers import RESULT
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.verdicts import Inconclusive, Unsupported, expect
@@ -99,7 +99,10 @@ def private(bench: Bench) -> None:
 @check("CE-JOB-LOG-URL")
 def log_url(bench: Bench) -> None:
     """A signed look at a job that ended."""
-    found = _signed(bench)[1].get("algorithmLogUrl")
+    job = _signed(bench)[1]
+    if all(one.get("type") != "algorithmLog" for one in _entries(job)):
+        raise Inconclusive("a log among the results", job)
+    found = job.get("algorithmLogUrl")
     expect(_absolute(found), "an absolute URL", found)
 
 
@@ -153,42 +156,6 @@ def results_did(bench: Bench) -> None:
     expect(isinstance(found, str), "a text, empty where nothing was published", found)
 
 
-@check("CE-JOB-REASON")
-def reason(bench: Bench) -> None:
-    """Every look at a job until its end."""
-    for job in bench.specimen().course:
-        if "finishReason" not in job:
-            raise Unsupported("a finishReason", job)
-        found = job["finishReason"]
-        if job.get("status") in FINAL:
-            expect(isinstance(found, str) and found, "a reason, as the job is final", found)
-        elif int(job.get("status", 0)) < 40:
-            expect(found is None, "null, as the job is not final", found)
-
-
-@check("CE-JOB-HISTORY")
-def history(bench: Bench) -> None:
-    """Every look at a job until its end."""
-    for job in bench.specimen().course:
-        if "statusHistory" not in job:
-            raise Unsupported("a statusHistory", job)
-        passed = job["statusHistory"]
-        codes, times = _column(passed, "status"), _column(passed, "at")
-        expect(codes[:1] == [1] and codes[-1] == job.get("status"), "from 1 to the status", passed)
-        expect(codes == sorted(set(codes)), "codes that go up", codes)
-        when = [seconds(at) or 0 for at in times]
-        expect(when == sorted(when), "times that do not go back", times)
-
-
-@check("CE-JOB-SIGNED-SAME")
-def signed_same(bench: Bench) -> None:
-    """The same final job, asked for unsigned and signed."""
-    one = bench.specimen()
-    job = one.final
-    changed = {key for key, value in one.signed.items() if key in job and job[key] != value}
-    expect(changed <= {"results"}, "the same members", changed)
-
-
 @check("CE-JOB-DIGESTS-PRIVATE")
 def digests_private(bench: Bench) -> None:
     """The members of an unsigned look at a job that ended, and of its results."""
@@ -232,7 +199,3 @@ def _at(one: Started, url: str) -> Answer:
     told = {"consumerAddress": consumer.address, "jobId": "", "index": "0", **_query(url)}
     signed = consumer.signed(told["consumerAddress"], told["jobId"], told["index"])
     return consumer.send(Request("GET", RESULT, query={**told, **signed}))
-
-
-def _column(passed: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
-    return [one.get(name) for one in passed]

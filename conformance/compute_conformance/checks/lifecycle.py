@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from compute_conformance.bench import FINAL, Bench, Started, final
 from compute_conformance.checking import check
-from compute_conformance.checks.job import TEXTS
+from compute_conformance.checks.job import TEXTS, seconds
 from compute_conformance.consumers import Consumer
 from compute_conformance.scripts import fail, say
 from compute_conformance.verdicts import Failed, Inconclusive, Unsupported, expect, given
@@ -163,3 +163,34 @@ def parallel(bench: Bench) -> None:
 def _several(bench: Bench, consumer: Consumer) -> list[str]:
     """The jobs of a consumer's starts, one after the other: nonces have to grow."""
     return [bench.start(consumer=consumer).job_id for _ in range(STARTS)]
+
+
+@check("CE-LIFE-REASON")
+def reason(bench: Bench) -> None:
+    """Every look at a job until its end."""
+    for job in bench.specimen().course:
+        if "finishReason" not in job:
+            raise Unsupported("a finishReason", job)
+        found = job["finishReason"]
+        if job.get("status") in FINAL:
+            expect(isinstance(found, str) and found, "a reason, as the job is final", found)
+        elif job.get("status") in TEXTS.keys() - FINAL and int(job["status"]) < 40:
+            expect(found is None, "null, as the job is not final", found)
+
+
+@check("CE-LIFE-HISTORY")
+def history(bench: Bench) -> None:
+    """Every look at a job until its end."""
+    for job in bench.specimen().course:
+        if "statusHistory" not in job:
+            raise Unsupported("a statusHistory", job)
+        passed = job["statusHistory"]
+        codes, times = _column(passed, "status"), _column(passed, "at")
+        expect(codes[:1] == [1] and codes[-1] == job.get("status"), "from 1 to the status", passed)
+        expect(codes == sorted(set(codes)), "codes that go up", codes)
+        when = [seconds(at) or 0 for at in times]
+        expect(when == sorted(when), "times that do not go back", times)
+
+
+def _column(passed: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
+    return [one.get(name) for one in passed]

@@ -48,8 +48,10 @@ def two_datasets(bench: Bench) -> tuple[Consumer, Started, Started]:
 @check("CE-LIST-OWNER")
 def of_owner(bench: Bench) -> None:
     """The list of a consumer with two jobs."""
-    consumer, one, other = two(bench)
-    finds(consumer.status(consumerAddress=consumer.address), one, other)
+    consumer, *jobs = two(bench)
+    found = ids(consumer.status(consumerAddress=consumer.address))
+    times = [found.count(one.job_id) for one in jobs]
+    expect(times == [1, 1], f"each of {[one.job_id for one in jobs]} once", found)
 
 
 @check("CE-LIST-OTHERS")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any, Final
 import webob
 
 from compute_ref.http import compute, status
+from compute_ref.jobs import workspace
 from compute_ref.jobs.model import Job
 from tests.conformance.defects.defect import COMPUTE, Kind, Wrong, defect
 
@@ -108,13 +110,6 @@ def counted(job: Job) -> Job:
         return replace(job, job_id=f"{next(COUNT):031d}k")
 
 
-makes(
-    "job-id-padded",
-    "CE-JOB-ID-URL",
-    lambda job: replace(job, job_id=f"{job.job_id[:-2]}+="),
-    Kind.BEHAVIOUR,
-    1,
-)
 makes("job-id-of-asset", "CE-JOB-ID-UNIQUE", of_asset, Kind.BEHAVIOUR, 2)
 makes("job-id-counted", "CE-JOB-ID-SECRET", counted, Kind.SECURITY, 2)
 makes(
@@ -196,6 +191,18 @@ shows("job-agreement-is-id", "CE-JOB-AGREEMENT", lambda job: job.update(agreemen
 shows("job-stopreq-boolean", "CE-JOB-STOPREQ", lambda job: job.update(stopreq=bool(job["stopreq"])))
 shows("job-removed-null", "CE-JOB-REMOVED", lambda job: job.update(removed=job["removed"] or None))
 shows("job-environment-nameless", "CE-JOB-ENVIRONMENT", lambda job: job.update(environment=None))
+
+
+@defect("job-id-padded", "CE-JOB-ID-URL")
+def id_padded(wrong: Wrong) -> None:
+    made = compute.new_job
+
+    def padded(*about: Any) -> Job:
+        job = made(*about)
+        return replace(job, job_id=f"{job.job_id[:-2]}+=")
+
+    wrong.patch(workspace, "JOB_ID", re.compile(r"[^/]+"))
+    wrong.patch(compute, "new_job", padded)
 
 
 @defect("job-agreement-of-algorithm", "CE-JOB-AGREEMENT-MAIN")

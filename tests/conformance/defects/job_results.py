@@ -50,25 +50,6 @@ shows(
     lambda job: job.update(resultsUrl=job.pop("resultsUrls", [])),
     calls=3,
 )
-shows("job-reason-early", "CE-JOB-REASON", lambda job: job.update(finishReason="completed"))
-shows(
-    "job-reason-never",
-    "CE-JOB-REASON",
-    lambda job: job.update(finishReason=None),
-    calls=2,
-)
-shows(
-    "job-history-newest-first",
-    "CE-JOB-HISTORY",
-    lambda job: job["statusHistory"].reverse(),
-    calls=2,
-)
-shows(
-    "job-history-without-end",
-    "CE-JOB-HISTORY",
-    lambda job: job.update(statusHistory=job["statusHistory"][:-1] or job["statusHistory"]),
-    calls=2,
-)
 
 
 @defect("job-results-only-signed", "CE-JOB-RESULTS-SHOWN", calls=2)
@@ -137,14 +118,5 @@ def urls_with_signature(wrong: Wrong) -> None:
         if signature := request.GET.get("signature"):
             urls = job.get("resultsUrls", [])
             job["resultsUrls"] = [f"{url}&signature={signature}" for url in urls]
-
-    wrong.jobs(change)
-
-
-@defect("job-signed-date-differs", "CE-JOB-SIGNED-SAME", kind=Kind.SHAPE, calls=3)
-def signed_date_differs(wrong: Wrong) -> None:
-    def change(request: webob.Request, job: dict[str, Any]) -> None:
-        if request.method == "GET" and "signature" in request.GET:
-            job["dateCreated"] = job["dateCreated"].partition(".")[0]
 
     wrong.jobs(change)
