@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from compute_conformance.budget import Purse
 from compute_conformance.consumers import COMPUTE, Consumer
@@ -19,6 +19,7 @@ from compute_conformance.verdicts import Ended, Failed, Inconclusive, given
 
 FINAL = frozenset({31, 32, 70})
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
+T = TypeVar("T")
 STAYING = 600  # seconds; nobody waits for them
 
 
@@ -36,9 +37,8 @@ class Specimen:
     """A job that ended, with what was seen of it. It is shared: nobody changes it."""
 
     started: Started
-    course: Sequence[Mapping[str, Any]]  #: unsigned, from the answer to its start to its end
+    course: Sequence[Mapping[str, Any]]  #: unsigned, from the first answer about it to its end
     signed: Mapping[str, Any]  #: the final job as its owner sees it
-    bench: Bench  #: which made it
 
     @property
     def final(self) -> Mapping[str, Any]:
@@ -47,22 +47,23 @@ class Specimen:
 
 
 class Shelf:
-    """The specimens of a run, each made when it is first asked for, once."""
+    """What checks of a run share, each made when it is first asked for, once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: dict[str, Specimen | Ended] = {}
-        self.benches: list[Bench] = []  #: where the specimens were made, to be cleaned
+        self._made: dict[str, Any] = {}
+        self.benches: dict[str, Bench] = {}  #: where things were made, to be cleaned
 
-    def take(self, name: str, make: Callable[[], Specimen]) -> Specimen:
-        """The specimen of a name; whoever asks for one that could not be made is told why."""
+    def take(self, name: str, bench: Bench, make: Callable[[Bench], T]) -> T:
+        """The thing of a name; whoever asks for one that could not be made is told why."""
         with self._lock:
             if name not in self._made:
+                self.benches[name] = bench
                 try:
-                    self._made[name] = make()
+                    self._made[name] = make(bench)
                 except Ended as ended:
                     self._made[name] = ended
-            found = self._made[name]
+            found: T = self._made[name]
         if isinstance(found, Ended):
             raise found
         return found
@@ -129,24 +130,24 @@ class Bench:
             raise Inconclusive("an algorithm that runs until it is stopped", job)
         return started
 
-    def specimen(self, *steps: Step) -> Specimen:
-        """A job that ended, of an algorithm that did the steps, or of the plain one without any.
+    def shared(self, name: str, make: Callable[[Bench], T]) -> T:
+        """What `make` gives of a bench of its own: made once in a run, for checks that only look.
 
-        For checks that look and change nothing: it is made once in a run and shared, as a job
-        costs a target's owner minutes.
+        A job costs a target's owner minutes; whoever changes one makes it for themselves.
         """
-        found = self.shelf.take(repr(steps), lambda: self._make(*steps))
-        self.transcript += found.bench.transcript
+        found = self.shelf.take(name, replace(self, transcript=[], started=[]), make)
+        self.transcript += self.shelf.benches[name].transcript
         return found
 
-    def _make(self, *steps: Step) -> Specimen:
-        bench = replace(self, transcript=[], started=[])
-        try:
-            started = bench.start(self.profile.script(*steps) if steps else None)
+    def specimen(self, *steps: Step) -> Specimen:
+        """A job that ended, of an algorithm that did the steps, or of the plain one without any."""
+
+        def make(bench: Bench) -> Specimen:
+            started = bench.start(bench.profile.script(*steps) if steps else None)
             course = bench.course(started)
-            return Specimen(started, course, bench.signed(started), bench)
-        finally:
-            self.shelf.benches.append(bench)
+            return Specimen(started, course, bench.signed(started))
+
+        return self.shared(f"specimen {steps}", make)
 
     def look(self, started: Started) -> dict[str, Any]:
         """The job as it is now, asked for unsigned."""
@@ -172,7 +173,7 @@ class Bench:
         return self.until(started, final, "to end", self.profile.limits.finish)
 
     def course(self, started: Started) -> list[dict[str, Any]]:
-        """All that is seen of a job from the answer to its start to its end, in this order."""
+        """All that is seen of a job from its first status object to its end, in this order."""
         seen = [dict(started.first)]
 
         def there(job: Mapping[str, Any]) -> bool:

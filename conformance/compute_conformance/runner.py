@@ -57,7 +57,7 @@ def run_checks(
         with ThreadPoolExecutor(workers, "check") as pool:
             judge = _Judge(target, profile, purse, report, told)
             report.outcomes += pool.map(judge, selected(selection))
-        judge.clean(*judge.shelf.benches)
+        judge.clean(*judge.shelf.benches.values())
     report.seconds = time.monotonic() - begun
     return report
 

@@ -7,13 +7,19 @@ from typing import Any, Final
 
 from compute_conformance.bench import Bench, Started
 from compute_conformance.checking import check
-from compute_conformance.checks.listing import finds, finds_nothing, two, two_datasets
+from compute_conformance.checks.listing import finds, finds_nothing, two_datasets
 from compute_conformance.checks.stop import finds_none
-from compute_conformance.consumers import COMPUTE
+from compute_conformance.consumers import COMPUTE, Consumer
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.verdicts import expect, given
 
 DELETED: Final = 8
+
+
+def two(bench: Bench) -> tuple[Consumer, Started, Started]:
+    """A consumer with two jobs, the newer one last."""
+    consumer = bench.consumer()
+    return consumer, bench.start(consumer=consumer), bench.start(consumer=consumer)
 
 
 def deleted(one: Started, **params: Any) -> Answer:
@@ -37,9 +43,13 @@ def stays(*jobs: Started) -> None:
 
 def acknowledged(bench: Bench) -> dict[str, Any]:
     """The status object of the answer to a delete of a job that ended."""
-    one = bench.start()
-    bench.finished(one)
-    return deleted(one).job()
+
+    def make(bench: Bench) -> Answer:
+        one = bench.start()
+        bench.finished(one)
+        return deleted(one)
+
+    return bench.shared("deleted", make).job()
 
 
 def finds_nothing_to_delete(answer: Answer) -> None:

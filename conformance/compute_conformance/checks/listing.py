@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 
 from compute_conformance.assets import did_of
 from compute_conformance.bench import Bench, Started
@@ -33,10 +34,35 @@ def finds_nothing(answer: Answer) -> None:
         expect(ids(answer) == [], "an empty array or 404", answer)
 
 
-def two(bench: Bench) -> tuple[Consumer, Started, Started]:
-    """A consumer with two jobs, the newer one last."""
-    consumer = bench.consumer()
-    return consumer, bench.start(consumer=consumer), bench.start(consumer=consumer)
+@dataclass(frozen=True)
+class Three:
+    """A consumer and all of their jobs, the oldest first; `order` is the oldest's."""
+
+    consumer: Consumer
+    jobs: tuple[Started, Started, Started]
+    order: str
+
+    @property
+    def address(self) -> str:
+        """The consumer's."""
+        return self.consumer.address
+
+    @property
+    def oldest(self) -> Started:
+        """The first of the jobs."""
+        return self.jobs[0]
+
+
+def three(bench: Bench) -> Three:
+    """A consumer with three jobs of ``open``, shared by the checks that look at lists."""
+
+    def make(bench: Bench) -> Three:
+        consumer, dataset = bench.consumer(), bench.profile.dataset("open")
+        first = bench.start(consumer=consumer, dataset=dataset)
+        rest = bench.start(consumer=consumer), bench.start(consumer=consumer)
+        return Three(consumer, (first, *rest), dataset["transferTxId"])
+
+    return bench.shared("three jobs", make)
 
 
 def two_datasets(bench: Bench) -> tuple[Consumer, Started, Started]:
@@ -47,25 +73,25 @@ def two_datasets(bench: Bench) -> tuple[Consumer, Started, Started]:
 
 @check("CE-LIST-OWNER")
 def of_owner(bench: Bench) -> None:
-    """The list of a consumer with two jobs."""
-    consumer, *jobs = two(bench)
-    found = ids(consumer.status(consumerAddress=consumer.address))
-    times = [found.count(one.job_id) for one in jobs]
-    expect(times == [1, 1], f"each of {[one.job_id for one in jobs]} once", found)
+    """The list of a consumer with three jobs."""
+    its = three(bench)
+    found = ids(bench.get(COMPUTE, consumerAddress=its.address))
+    times = [found.count(one.job_id) for one in its.jobs]
+    expect(times == [1, 1, 1], f"each of {[one.job_id for one in its.jobs]} once", found)
 
 
 @check("CE-LIST-OTHERS")
 def of_others(bench: Bench) -> None:
-    """The list of one of two consumers with a job each."""
-    stranger, one = bench.start(), bench.start()
-    found = ids(one.consumer.status(consumerAddress=one.consumer.address))
+    """The list of one of two consumers with jobs."""
+    stranger, its = bench.specimen().started, three(bench)
+    found = ids(bench.get(COMPUTE, consumerAddress=its.address))
     expect(stranger.job_id not in found, "no other consumer's job", found)
 
 
 @check("CE-LIST-OCEAN-PY")
 def as_ocean_py(bench: Bench) -> None:
     """All five parameters; the dataset is the job's."""
-    one = bench.start()
+    one = three(bench).oldest
     did = bench.profile.dataset("open")["documentId"]
     request = one.consumer.owned_request("GET", jobId=one.job_id, documentId=did)
     finds(one.consumer.send(request), one)
@@ -74,16 +100,14 @@ def as_ocean_py(bench: Bench) -> None:
 @check("CE-LIST-OCEAN-JS")
 def as_ocean_js(bench: Bench) -> None:
     """The order of the start, without its 0x."""
-    dataset = bench.profile.dataset("open")
-    one = bench.start(dataset=dataset)
-    order = dataset["transferTxId"].removeprefix("0x")
-    finds(_with_agreement(one, order), one)
+    its = three(bench)
+    finds(_with_agreement(its.oldest, its.order.removeprefix("0x")), its.oldest)
 
 
 @check("CE-LIST-OCEAN-JS-DID")
 def as_callers_of_ocean_js(bench: Bench) -> None:
     """The dataset's DID in the place of the order."""
-    one = bench.start()
+    one = three(bench).oldest
     finds(_with_agreement(one, bench.profile.dataset("open")["documentId"]), one)
 
 
@@ -105,22 +129,22 @@ def unknown(bench: Bench) -> None:
 @check("CE-LIST-NARROW-OWNER")
 def narrowed_by_owner(bench: Bench) -> None:
     """A consumer's jobId, and the address of one who has none."""
-    one = bench.start()
+    one = three(bench).oldest
     finds_nothing(bench.get(COMPUTE, jobId=one.job_id, consumerAddress=bench.consumer().address))
 
 
 @check("CE-LIST-JOB")
 def by_job(bench: Bench) -> None:
     """The jobId and nothing else."""
-    one = bench.start()
+    one = three(bench).oldest
     finds(bench.get(COMPUTE, jobId=one.job_id), one)
 
 
 @check("CE-LIST-SYNONYM")
 def by_synonym(bench: Bench) -> None:
     """The list of a consumer, asked for by owner."""
-    one = bench.start()
-    finds(bench.get(COMPUTE, owner=one.consumer.address), one)
+    its = three(bench)
+    finds(bench.get(COMPUTE, owner=its.address), *its.jobs)
 
 
 @check("CE-LIST-DOCUMENT")
@@ -135,7 +159,7 @@ def by_document(bench: Bench) -> None:
 @check("CE-LIST-DOCUMENT-ALONE")
 def by_document_alone(bench: Bench) -> None:
     """The jobs of a dataset, among which a new one is."""
-    one = bench.start()
+    one = three(bench).oldest
     found = ids(bench.get(COMPUTE, documentId=bench.profile.dataset("open")["documentId"]))
     expect(one.job_id in found, f"{one.job_id} among them", found)
 
@@ -143,20 +167,16 @@ def by_document_alone(bench: Bench) -> None:
 @check("CE-LIST-NARROW-DOCUMENT")
 def narrowed_by_document(bench: Bench) -> None:
     """A jobId, and the DID of a dataset that it is not of."""
-    one = bench.start()
-    did = bench.profile.dataset("second")["documentId"]
-    address = one.consumer.address
+    one = three(bench).oldest
+    did, address = bench.profile.dataset("second")["documentId"], one.consumer.address
     finds_nothing(bench.get(COMPUTE, jobId=one.job_id, consumerAddress=address, documentId=did))
 
 
 @check("CE-LIST-AGREEMENT")
 def by_agreement(bench: Bench) -> None:
-    """A consumer with jobs of two orders, asked for that of one."""
-    consumer, dataset = bench.consumer(), bench.profile.dataset("open")
-    one = bench.start(consumer=consumer, dataset=dataset)
-    bench.start(consumer=consumer)
-    order = dataset["transferTxId"]
-    finds(consumer.status(consumerAddress=consumer.address, agreementId=order), one)
+    """A consumer with jobs of three orders, asked for that of one."""
+    its = three(bench)
+    finds(bench.get(COMPUTE, consumerAddress=its.address, agreementId=its.order), its.oldest)
 
 
 @check("CE-LIST-NONE")
@@ -194,29 +214,28 @@ def malformed_did(bench: Bench) -> None:
 @check("CE-LIST-OWNER-CASE")
 def owner_in_any_case(bench: Bench) -> None:
     """The list of a consumer, by the address in lower and in upper case."""
-    one = bench.start()
-    digits = one.consumer.address.removeprefix("0x")
+    its = three(bench)
+    digits = its.address.removeprefix("0x")
     for address in (f"0x{digits.lower()}", f"0x{digits.upper()}"):
-        finds(bench.get(COMPUTE, consumerAddress=address), one)
+        finds(bench.get(COMPUTE, consumerAddress=address), *its.jobs)
 
 
 @check("CE-LIST-AGREEMENT-CASE")
 def agreement_in_any_case(bench: Bench) -> None:
     """The order's digits in lower and upper case, each with and without 0x."""
-    dataset = bench.profile.dataset("open")
-    one = bench.start(dataset=dataset)
-    digits = dataset["transferTxId"].removeprefix("0x")
+    its = three(bench)
+    digits = its.order.removeprefix("0x")
     spellings = [
         f"{sign}{text}" for sign in ("0x", "") for text in (digits.upper(), digits.lower())
     ]
     for order in spellings:
-        finds(one.consumer.status(consumerAddress=one.consumer.address, agreementId=order), one)
+        finds(bench.get(COMPUTE, consumerAddress=its.address, agreementId=order), its.oldest)
 
 
 @check("CE-LIST-OWNER-TWICE")
 def owner_twice(bench: Bench) -> None:
-    """The addresses of two consumers, of whom one has a job, under both names and both ways."""
-    one, other = bench.start().consumer.address, bench.consumer().address
+    """The addresses of two consumers, of whom one has jobs, under both names and both ways."""
+    one, other = three(bench).address, bench.consumer().address
     for first, second in ((one, other), (other, one)):
         answer = bench.get(COMPUTE, consumerAddress=first, owner=second)
         if answer.status == 200:
@@ -228,9 +247,8 @@ def owner_twice(bench: Bench) -> None:
 @check("CE-LIST-SIGNATURE")
 def signature_without_job(bench: Bench) -> None:
     """A signed list of a consumer whose job ended: refused, or as public as any."""
-    one = bench.start()
-    bench.finished(one)
-    answer = one.consumer.send(one.consumer.owned_request("GET"))
+    consumer = bench.specimen().started.consumer
+    answer = consumer.send(consumer.owned_request("GET"))
     if answer.status == 200:
         shown = [name for job in answer.jobs() for name in PRIVATE if name in job]
         expect(not shown, "a refusal, or no member that only the owner sees", answer)
@@ -241,31 +259,31 @@ def signature_without_job(bench: Bench) -> None:
 @check("CE-LIST-NEWEST")
 def newest_first(bench: Bench) -> None:
     """The list of a consumer with three jobs."""
-    consumer, *older = two(bench)
-    newest = [one.job_id for one in (bench.start(consumer=consumer), *reversed(older))]
-    found = ids(consumer.status(consumerAddress=consumer.address))
+    its = three(bench)
+    newest = [one.job_id for one in reversed(its.jobs)]
+    found = ids(bench.get(COMPUTE, consumerAddress=its.address))
     expect(found == newest, f"{newest}", found)
 
 
 @check("CE-LIST-LIMIT")
 def limit(bench: Bench) -> None:
-    """One of the two jobs of a consumer."""
-    consumer, _, newer = two(bench)
-    finds(_page(consumer, limit=1), newer)
+    """Two of the three jobs of a consumer."""
+    its = three(bench)
+    finds(_page(its, limit=2), *its.jobs[1:])
 
 
 @check("CE-LIST-OFFSET")
 def offset(bench: Bench) -> None:
-    """All but one of the two jobs of a consumer, and all but both."""
-    consumer, older, _ = two(bench)
-    finds(_page(consumer, offset=1), older)
-    finds(_page(consumer, offset=2))
+    """All but the newest of the three jobs of a consumer, and all but three."""
+    its = three(bench)
+    finds(_page(its, offset=1), *its.jobs[:2])
+    finds(_page(its, offset=3))
 
 
-def _page(consumer: Consumer, **window: int) -> Answer:
-    answer = consumer.status(consumerAddress=consumer.address, **window)
+def _page(its: Three, **window: int) -> Answer:
+    answer = its.consumer.status(consumerAddress=its.address, **window)
     with given("a list of jobs"):
-        if len(answer.jobs()) == 2:
+        if len(answer.jobs()) == len(its.jobs):
             raise Unsupported(f"the parameter {next(iter(window))}", answer)
     return answer
 
@@ -273,7 +291,7 @@ def _page(consumer: Consumer, **window: int) -> Answer:
 @check("CE-LIST-HEAD")
 def head(bench: Bench) -> None:
     """HEAD of a look at a job, and of a request that GET refuses."""
-    one = bench.start()
+    one = three(bench).oldest
     answer = bench.send(Request("HEAD", COMPUTE, query={"jobId": one.job_id}))
     if answer.status in ABSENT:
         raise Unsupported("HEAD", answer)

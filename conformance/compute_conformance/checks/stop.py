@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from compute_conformance.bench import FINAL, Bench, Started, final
+from compute_conformance.bench import FINAL, Bench, Specimen, Started, final
 from compute_conformance.checking import check
 from compute_conformance.checks.job import TEXTS
 from compute_conformance.checks.lifecycle import log_index
@@ -18,19 +18,25 @@ from compute_conformance.scripts import stay, write
 from compute_conformance.verdicts import Disabled, Failed, Inconclusive, Unsupported, expect, given
 
 STOPPED: Final = 7
+EARLY: Final = "early.txt"
 PLACES: Final = 16  #: of an environment that is filled to make a job wait
 
 
-def stopped(bench: Bench, one: Started) -> dict[str, Any]:
+def stopped(one: Started) -> dict[str, Any]:
     """The job after a stop by its owner; Inconclusive where the stop is refused."""
     with given("a stop of one's own job"):
         return one.consumer.stop(jobId=one.job_id).job()
 
 
-def ended(bench: Bench, one: Started) -> dict[str, Any]:
-    """The final job after a stop."""
-    stopped(bench, one)
-    return bench.until(one, final, "to end after a stop", bench.profile.limits.stop)
+def halted(bench: Bench) -> Specimen:
+    """A job that was stopped while its algorithm ran, from the answer to that to its end."""
+
+    def make(bench: Bench) -> Specimen:
+        one = bench.staying(write(EARLY, "early"))
+        answered = replace(one, first=stopped(one))
+        return Specimen(one, bench.course(answered), bench.signed(one))
+
+    return bench.shared("halted", make)
 
 
 def runs_on(bench: Bench, one: Started) -> None:
@@ -66,16 +72,14 @@ def by_body(bench: Bench) -> None:
 @check("CE-STOP-CODE")
 def answered_code(bench: Bench) -> None:
     """The status in the answer to a stop of a running job."""
-    found = stopped(bench, bench.staying()).get("status")
+    found = halted(bench).course[0].get("status")
     expect(found in (STOPPED, *TEXTS), "7 or a code of the table", found)
 
 
 @check("CE-STOP-STOPREQ")
 def stop_request(bench: Bench) -> None:
     """A look at a running job after its stop."""
-    one = bench.staying()
-    stopped(bench, one)
-    found = bench.look(one).get("stopreq")
+    found = halted(bench).course[1].get("stopreq")
     expect(found == 1, "1", found)
 
 
@@ -89,7 +93,7 @@ def gets_final(bench: Bench) -> None:
 
 
 def _gets_final(bench: Bench, one: Started) -> dict[str, Any]:
-    stopped(bench, one)
+    stopped(one)
     try:
         return bench.until(one, final, "to end after a stop", bench.profile.limits.stop)
     except Inconclusive as inconclusive:
@@ -99,18 +103,17 @@ def _gets_final(bench: Bench, one: Started) -> dict[str, Any]:
 @check("CE-STOP-COMPLETED")
 def completed(bench: Bench) -> None:
     """The final status of a running job that was stopped."""
-    found = ended(bench, bench.staying()).get("status")
+    found = halted(bench).final.get("status")
     expect(found == 70, "70", found)
 
 
 @check("CE-STOP-LOG")
 def has_log(bench: Bench) -> None:
     """A download of the log of a running job that was stopped."""
-    one = bench.staying()
-    job = ended(bench, one)
-    index = log_index(job)
-    expect(index is not None, "an algorithmLog", job.get("results"))
-    answer = one.consumer.result(one.job_id, index or 0)
+    one = halted(bench)
+    index = log_index(one.final)
+    expect(index is not None, "an algorithmLog", one.final.get("results"))
+    answer = one.started.consumer.result(one.started.job_id, index or 0)
     expect(answer.status == 200, "the log", answer)
 
 
@@ -158,22 +161,14 @@ def all_but_others(bench: Bench) -> None:
 @check("CE-STOP-STATUS")
 def answered_status(bench: Bench) -> None:
     """The status in the answer to a stop of a running job."""
-    found = stopped(bench, bench.staying()).get("status")
+    found = halted(bench).course[0].get("status")
     expect(found == STOPPED, "7", found)
 
 
 @check("CE-STOP-GET")
 def shown_status(bench: Bench) -> None:
     """Every look at a job after its stop."""
-    one = bench.staying()
-    stopped(bench, one)
-    seen = []
-
-    def there(job: Mapping[str, Any]) -> bool:
-        seen.append(job.get("status"))
-        return final(job)
-
-    bench.until(one, there, "to end after a stop", bench.profile.limits.stop)
+    seen = [job.get("status") for job in halted(bench).course[1:]]
     expect(set(seen) <= TEXTS.keys(), "codes of the table", seen)
 
 
@@ -227,9 +222,8 @@ def _stopped_after_end(bench: Bench) -> tuple[dict[str, Any], dict[str, Any]]:
 @check("CE-STOP-OUTPUTS")
 def outputs(bench: Bench) -> None:
     """An algorithm that writes a file and runs on, stopped."""
-    job = ended(bench, bench.staying(write("early.txt", "early")))
-    names = [one.get("filename") for one in job.get("results") or ()]
-    expect("early.txt" in names, "early.txt among the results", names)
+    names = [one.get("filename") for one in halted(bench).final.get("results") or ()]
+    expect(EARLY in names, f"{EARLY} among the results", names)
 
 
 @check("CE-STOP-MISMATCH")
@@ -273,7 +267,7 @@ def _places(bench: Bench) -> int:
 @check("CE-STOP-TOLD")
 def told(bench: Bench) -> None:
     """The reasons of a job that was stopped and of one that ended by itself."""
-    jobs = (bench.specimen().final, ended(bench, bench.staying()))
+    jobs = (bench.specimen().final, halted(bench).final)
     if not all("finishReason" in job for job in jobs):
         raise Unsupported("a finishReason", jobs)
     reasons = [job["finishReason"] for job in jobs]
@@ -283,7 +277,6 @@ def told(bench: Bench) -> None:
 @check("CE-STOP-TWICE")
 def twice(bench: Bench) -> None:
     """A second stop of a job that was running at the first."""
-    one = bench.staying()
-    stopped(bench, one)
+    one = halted(bench).started
     found = ids(one.consumer.stop(jobId=one.job_id))
     expect(found == [one.job_id], "the job", found)
