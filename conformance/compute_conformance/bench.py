@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from compute_conformance.budget import Purse
 from compute_conformance.consumers import COMPUTE, ENVIRONMENTS, Consumer
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
+from compute_conformance.scripts import Step, stay
 from compute_conformance.signing import Account
 from compute_conformance.targets import Target
-from compute_conformance.verdicts import Failed, Inconclusive, expect, given
+from compute_conformance.verdicts import Ended, Failed, Inconclusive, expect, given
 
 FINAL = frozenset({31, 32, 70})
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
+T = TypeVar("T")
+STAYING = 600  # seconds; nobody waits for them
 
 
 @dataclass
@@ -30,6 +33,43 @@ class Started:
     first: Mapping[str, Any]  #: the status object of the answer to its start
 
 
+@dataclass(frozen=True)
+class Specimen:
+    """A job that ended, with what was seen of it. It is shared: nobody changes it."""
+
+    started: Started
+    course: Sequence[Mapping[str, Any]]  #: unsigned, from the first answer about it to its end
+    signed: Mapping[str, Any]  #: the final job as its owner sees it
+
+    @property
+    def final(self) -> Mapping[str, Any]:
+        """The job as it ended, seen unsigned."""
+        return self.course[-1]
+
+
+class Shelf:
+    """What checks of a run share, each made when it is first asked for, once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[str, Any] = {}
+        self.benches: dict[str, Bench] = {}  #: where things were made, to be cleaned
+
+    def take(self, name: str, bench: Bench, make: Callable[[Bench], T]) -> T:
+        """The thing of a name; whoever asks for one that could not be made is told why."""
+        with self._lock:
+            if name not in self._made:
+                self.benches[name] = bench
+                try:
+                    self._made[name] = make(bench)
+                except Ended as ended:
+                    self._made[name] = ended
+            found: T = self._made[name]
+        if isinstance(found, Ended):
+            raise found
+        return found
+
+
 @dataclass
 class Bench:
     """One check's own place. Its consumers are fresh, so that no other check sees its jobs."""
@@ -37,6 +77,7 @@ class Bench:
     target: Target
     profile: Profile
     purse: Purse
+    shelf: Shelf = field(default_factory=Shelf)
     transcript: list[tuple[Request, Answer]] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     consumers: dict[str, Consumer] = field(default_factory=dict)  #: by lower-case address
@@ -98,9 +139,67 @@ class Bench:
         self._keep(started)
         return started
 
+    def staying(self, *steps: Step, consumer: Consumer | None = None, **changes: Any) -> Started:
+        """A job whose algorithm has done the steps and runs on until it is stopped."""
+        algorithm = self.profile.script(*steps, stay(STAYING))
+        started = self.start(algorithm, consumer=consumer, **changes)
+        job = self.running(started)
+        if final(job):
+            raise Inconclusive("an algorithm that runs until it is stopped", job)
+        return started
+
+    def shared(self, name: str, make: Callable[[Bench], T]) -> T:
+        """What `make` gives of a bench of its own: made once in a run, for checks that only look.
+
+        A job costs a target's owner minutes; whoever changes one makes it for themselves.
+        """
+        found = self.shelf.take(name, replace(self, transcript=[], started=[], consumers={}), make)
+        self.transcript += self.shelf.benches[name].transcript
+        return found
+
+    def specimen(self, *steps: Step) -> Specimen:
+        """A job that ended, of an algorithm that did the steps, or of the plain one without any."""
+
+        def make(bench: Bench) -> Specimen:
+            started = bench.start(bench.profile.script(*steps) if steps else None)
+            course = bench.course(started)
+            return Specimen(started, course, bench.signed(started))
+
+        return self.shared(f"specimen {steps}", make)
+
+    def look(self, started: Started) -> dict[str, Any]:
+        """The job as it is now, asked for unsigned."""
+        with given("a look at a job of one's own"):
+            return started.consumer.status(
+                jobId=started.job_id, consumerAddress=started.consumer.address
+            ).job()
+
+    def signed(self, started: Started) -> dict[str, Any]:
+        """The job as it is now, as its owner sees it."""
+        with given("a signed look at a job of one's own"):
+            return started.consumer.signed_status(started.job_id).job()
+
+    def fetched(self, started: Started, index: int) -> bytes:
+        """The bytes of a result, downloaded by the job's owner."""
+        answer = started.consumer.result(started.job_id, index)
+        if answer.status != 200:
+            raise Inconclusive(f"the download of result {index}", answer)
+        return answer.body
+
     def finished(self, started: Started) -> dict[str, Any]:
         """The job once it is final; Inconclusive where it does not get there in its time."""
         return self.until(started, final, "to end", self.profile.limits.finish)
+
+    def course(self, started: Started) -> list[dict[str, Any]]:
+        """All that is seen of a job from its first status object to its end, in this order."""
+        seen = [dict(started.first)]
+
+        def there(job: Mapping[str, Any]) -> bool:
+            seen.append(dict(job))
+            return final(job)
+
+        self.until(started, there, "to end", self.profile.limits.finish)
+        return seen
 
     def running(self, started: Started) -> dict[str, Any]:
         """The job once its algorithm runs."""
@@ -118,16 +217,15 @@ class Bench:
         seconds: float,
     ) -> dict[str, Any]:
         """The job, asked for unsigned again and again, once `there` is true of it."""
-        pause, end = FIRST_PAUSE, time.monotonic() + seconds
+        patience = self.purse.patience(what, seconds)
+        pause, end = FIRST_PAUSE, time.monotonic() + patience
         while True:
-            with given("a look at a job of one's own"):
-                job = started.consumer.status(
-                    jobId=started.job_id, consumerAddress=started.consumer.address
-                ).job()
+            job = self.look(started)
             if there(job):
                 return job
             if time.monotonic() > end:
-                raise Inconclusive(f"a job {what} within {seconds:g} seconds", job)
+                self.purse.disappoint(what)
+                raise Inconclusive(f"a job {what} within {patience:g} seconds", job)
             threading.Event().wait(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE)
 

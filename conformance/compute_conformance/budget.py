@@ -8,6 +8,8 @@ import time
 from compute_conformance.profile import Budget
 from compute_conformance.verdicts import Inconclusive
 
+SOBERED = 0.02  # of the patience, once a wait was in vain
+
 
 class Purse:
     """The rest of a budget, shared by all checks of a run."""
@@ -17,6 +19,7 @@ class Purse:
         self._lock = threading.Lock()
         self._end = time.monotonic() + budget.seconds
         self._next = 0.0
+        self._vain: set[str] = set()
         self.jobs = self.bytes = self.requests = 0
 
     def pay_request(self) -> None:
@@ -37,6 +40,17 @@ class Purse:
         """A job was started."""
         with self._lock:
             self.jobs += 1
+
+    def patience(self, what: str, seconds: float) -> float:
+        """How long to wait for `what`: `seconds`, and little once that was in vain.
+
+        A target whose jobs never end would otherwise cost the whole wait in every check.
+        """
+        return seconds * SOBERED if what in self._vain else seconds
+
+    def disappoint(self, what: str) -> None:
+        """A wait for `what` was in vain."""
+        self._vain.add(what)
 
     def _look(self) -> None:
         for name, spent, most in (

@@ -6,11 +6,11 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from compute_conformance.bench import Bench
+from compute_conformance.bench import Bench, Shelf
 from compute_conformance.budget import Purse
 from compute_conformance.checking import Check, all_checks
 from compute_conformance.outcomes import Outcome, Report
@@ -59,6 +59,7 @@ def run_checks(
         with ThreadPoolExecutor(workers, "check") as pool:
             judge = _Judge(target, profile, purse, report, told)
             report.outcomes += pool.map(judge, selected(selection))
+        judge.clean(*judge.shelf.benches.values())
     report.seconds = time.monotonic() - begun
     return report
 
@@ -78,11 +79,12 @@ class _Judge:
     purse: Purse
     report: Report
     told: Callable[[Outcome], None]
+    shelf: Shelf = field(default_factory=Shelf)
 
     def __call__(self, one: Check) -> Outcome:
-        begun, bench = time.monotonic(), Bench(self.target, self.profile, self.purse)
+        begun, bench = time.monotonic(), Bench(self.target, self.profile, self.purse, self.shelf)
         verdict, expected, observed = self._verdict(one, bench)
-        self._clean(bench)
+        self.clean(bench)
         seconds = time.monotonic() - begun
         outcome = Outcome(one, verdict, expected, observed, seconds, bench.transcript)
         self.told(outcome)
@@ -109,8 +111,10 @@ class _Judge:
         if claimed and requirement.capability not in claimed:
             raise Disabled(f"the capability {requirement.capability}", "the profile claims it not")
 
-    def _clean(self, bench: Bench) -> None:
-        try:
-            self.report.leftovers += bench.clean()
-        except (Unreachable, Inconclusive) as error:
-            self.report.leftovers += [f"{one.job_id} ({error})" for one in bench.started]
+    def clean(self, *benches: Bench) -> None:
+        """Delete the jobs of benches; what cannot be deleted is told, and is no verdict."""
+        for bench in benches:
+            try:
+                self.report.leftovers += bench.clean()
+            except (Unreachable, Inconclusive) as error:
+                self.report.leftovers += [f"{one.job_id} ({error})" for one in bench.started]

@@ -26,6 +26,11 @@ def say(token: str) -> Step:
     return Step("say", {"token": token})
 
 
+def complain(token: str) -> Step:
+    """Print a word as an error, which the algorithm's log then has as well."""
+    return Step("complain", {"token": token})
+
+
 def stay(seconds: float) -> Step:
     """Go on running for at least so many seconds. A check that asks for it stops the job."""
     return Step("stay", {"seconds": seconds})

@@ -24,6 +24,7 @@ FILES, ROLES = assets(PUBLISHED, CONTAINER)
 META: Final = {"language": "sh", "format": "text", "version": "1", "container": CONTAINER}
 CODE: Final = {
     "say": "instant: log {token}",
+    "complain": "instant: log stderr: {token}",
     "stay": "instant: stay",
     "fail": "instant: exit {code}",
     "write": "instant: write {name} {text}",
@@ -42,6 +43,7 @@ def profile(**changes: Any) -> Profile:
             "datasets": ROLES["datasets"],
             "algorithms": {"plain": plain, "raw": raw, **ROLES["algorithms"]},
             "code": CODE,
+            "limits": {"start": 10, "finish": 10, "stop": 10},
             **changes,
         }
     )
