@@ -76,6 +76,7 @@ class Bench:
         first = answer.job()
         if not isinstance(first.get("jobId"), str):
             raise Failed("a jobId", first)
+        consumer.paid(answer.request)
         started = Started(consumer, first["jobId"], first)
         self.started.append(started)
         return started

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from compute_conformance.exchanges import Answer, Request
@@ -29,6 +31,11 @@ class Consumer:
         """One above the last."""
         self.nonce += 1
         return str(self.nonce)
+
+    def paid(self, request: Request) -> None:
+        """A start was accepted: go on above its nonce, wherever that came from."""
+        with suppress(ValueError, OverflowError):
+            self.nonce = max(self.nonce, int(float(json.loads(request.content)["nonce"])))
 
     def signed(self, *parts: object, nonce: object = None) -> dict[str, str]:
         """``nonce`` and ``signature`` over the parts and the nonce; None takes the next."""
