@@ -76,17 +76,9 @@ class Bench:
         first = answer.job()
         if not isinstance(first.get("jobId"), str):
             raise Failed("a jobId", first)
-        consumer.paid(answer.request)
         started = Started(consumer, first["jobId"], first)
         self.started.append(started)
         return started
-
-    def refused(self, consumer: Consumer, request: Request, *codes: int) -> dict[str, Any]:
-        """The refusal of a request; a job that it starts all the same is deleted in the end."""
-        answer = self.send(request)
-        if request.method == "POST" and answer.status in {200, 201}:
-            self.accept(answer, consumer)
-        return answer.refused(*codes)
 
     def finished(self, started: Started) -> dict[str, Any]:
         """The job once it is final; Inconclusive where it does not get there in its time."""

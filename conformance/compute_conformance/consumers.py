@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -32,14 +31,14 @@ class Consumer:
         self.nonce += 1
         return str(self.nonce)
 
-    def paid(self, request: Request) -> None:
-        """A start was accepted: go on above its nonce, wherever that came from."""
-        with suppress(ValueError, OverflowError):
-            self.nonce = max(self.nonce, int(float(json.loads(request.content)["nonce"])))
-
     def signed(self, *parts: object, nonce: object = None) -> dict[str, str]:
-        """``nonce`` and ``signature`` over the parts and the nonce; None takes the next."""
+        """``nonce`` and ``signature`` over the parts and the nonce; None takes the next.
+
+        The next one is above each that was given.
+        """
         told = self.next_nonce() if nonce is None else str(nonce)
+        with suppress(ValueError, OverflowError):
+            self.nonce = max(self.nonce, int(float(told)))
         message = "".join(str(part) for part in parts if part is not None) + told
         return {"nonce": told, "signature": self.account.sign(message)}
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 from compute_conformance.bench import Bench
 from compute_conformance.checking import check
-from compute_conformance.consumers import COMPUTE, Consumer
+from compute_conformance.consumers import Consumer
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.signing import ORDER, keccak256
 from compute_conformance.verdicts import Unsupported, expect, given
@@ -42,7 +43,7 @@ def recovery(bench: Bench) -> None:
     started = bench.start()
     left = {0, 1, 27, 28}
     while left:
-        request = _stop(started.consumer, started.job_id)
+        request = stop_request(started.consumer, started.job_id)
         signature = request.query["signature"]
         parity = int(signature[-2:], 16) - 27
         for byte in sorted(left & {parity, parity + 27})[:1]:
@@ -50,7 +51,8 @@ def recovery(bench: Bench) -> None:
             taken(bench.send(request.but(signature=f"{signature[:-2]}{byte:02x}")))
 
 
-def _stop(consumer: Consumer, job_id: str) -> Request:
+def stop_request(consumer: Consumer, job_id: str) -> Request:
+    """A signed stop of one job."""
     return consumer.owned_request("PUT", jobId=job_id)
 
 
@@ -87,14 +89,6 @@ def delete_parts(bench: Bench) -> None:
     taken(started.consumer.delete(jobId=started.job_id, documentId=document_id(bench)))
 
 
-@check("CE-SIGN-STATUS-PARTS")
-def status_parts(bench: Bench) -> None:
-    """A status query with all that ocean.py sends."""
-    started = bench.start()
-    named = {"jobId": started.job_id, "documentId": document_id(bench)}
-    taken(bench.send(started.consumer.owned_request("GET", **named)))
-
-
 # What starts a job
 
 
@@ -102,7 +96,7 @@ def status_parts(bench: Bench) -> None:
 def start_missing(bench: Bench) -> None:
     """A start that leaves the signature out."""
     consumer = bench.consumer()
-    bench.refused(consumer, consumer.start_request().but(signature=None))
+    bench.send(consumer.start_request().but(signature=None)).refused()
 
 
 @check("CE-SIGN-START-EMPTY")
@@ -115,7 +109,7 @@ def start_empty(bench: Bench) -> None:
 def start_other_account(bench: Bench) -> None:
     """A start in the name of one consumer, signed by another."""
     victim, other = bench.consumer(), bench.consumer()
-    bench.refused(victim, other.start_request(consumerAddress=victim.address))
+    bench.send(other.start_request(consumerAddress=victim.address)).refused()
 
 
 @check("CE-SIGN-START-OTHER-DATASET")
@@ -123,8 +117,8 @@ def start_other_dataset(bench: Bench) -> None:
     """A start on one dataset, signed for another."""
     consumer, did = bench.consumer(), document_id(bench)
     other = did[:-1] + ("0" if did[-1] != "0" else "1")
-    signed = consumer.signed(consumer.address, other)
-    bench.refused(consumer, consumer.start_request(**signed))
+    request = consumer.start_request()
+    bench.send(request.but(**consumer.signed(consumer.address, other))).refused()
 
 
 @check("CE-SIGN-START-OTHER-NONCE")
@@ -132,7 +126,7 @@ def start_other_nonce(bench: Bench) -> None:
     """A start with a greater nonce than the signed one."""
     consumer = bench.consumer()
     request = consumer.start_request()
-    bench.refused(consumer, request.but(nonce=consumer.next_nonce()))
+    bench.send(request.but(nonce=consumer.next_nonce())).refused()
 
 
 @check("CE-SIGN-ERROR")
@@ -141,7 +135,7 @@ def error(bench: Bench) -> None:
     victim, other = bench.consumer(), bench.consumer()
     request = other.start_request(consumerAddress=victim.address)
     with given("a refusal"):
-        refusal = bench.refused(victim, request)
+        refusal = bench.send(request).refused()
     if "errors" not in refusal:
         raise Unsupported("a validation error that names the signature", refusal)
     told = (refusal["errors"] or {}).get("signature")
@@ -171,8 +165,12 @@ def hexadecimal(bench: Bench) -> None:
 @check("CE-SIGN-RECOVERY-OTHER")
 def recovery_other(bench: Bench) -> None:
     """Starts whose signature ends in a byte by which nobody recovers a key."""
-    for byte in (2, 26, 29, 255):
-        _refused_with(bench, lambda signature, byte=byte: signature[:-2] + f"{byte:02x}")
+    for last in ("02", "1a", "1d", "ff"):
+        _refused_with(bench, partial(_ending, last=last))
+
+
+def _ending(signature: str, last: str) -> str:
+    return signature[:-2] + last
 
 
 @check("CE-SIGN-DIGITS")
@@ -199,8 +197,12 @@ def value_type(bench: Bench) -> None:
 def curve(bench: Bench) -> None:
     """Starts whose r or s is 0, the order, or the greatest number of 32 bytes."""
     for number in (0, ORDER, 2**256 - 1):
-        _refused_with(bench, lambda s, number=number: f"0x{number:064x}{s[66:]}")
-        _refused_with(bench, lambda s, number=number: f"{s[:66]}{number:064x}{s[130:]}")
+        _refused_with(bench, partial(_with_number, number=number, at=2))
+        _refused_with(bench, partial(_with_number, number=number, at=66))
+
+
+def _with_number(signature: str, number: int, at: int) -> str:
+    return f"{signature[:at]}{number:064x}{signature[at + 64 :]}"
 
 
 @check("CE-SIGN-HIGH-S")
@@ -223,189 +225,10 @@ def scheme(bench: Bench) -> None:
     text = b"\x19Ethereum Signed Message:\n" + str(len(message)).encode() + message
     for digest in (keccak256(message), keccak256(text)):
         signature = consumer.account.sign_digest(digest)
-        bench.refused(consumer, consumer.start_request(nonce=nonce, signature=signature))
+        bench.send(consumer.start_request(nonce=nonce, signature=signature)).refused()
 
 
 def _refused_with(bench: Bench, spelled: Callable[[str], Any]) -> None:
     consumer = bench.consumer()
     request = consumer.start_request()
-    bench.refused(consumer, request.but(signature=spelled(request.json["signature"])))
-
-
-# Stop and delete
-
-
-@check("CE-SIGN-STOP-MISSING")
-def stop_missing(bench: Bench) -> None:
-    """A stop that leaves the signature out."""
-    _missing(bench, "PUT")
-
-
-@check("CE-SIGN-STOP-OTHER-ACCOUNT")
-def stop_other_account(bench: Bench) -> None:
-    """A stop in the owner's name, signed by another."""
-    _other_account(bench, "PUT")
-
-
-@check("CE-SIGN-STOP-OTHER-JOB")
-def stop_other_job(bench: Bench) -> None:
-    """A stop of a job with the signature for another name."""
-    _other_job(bench, "PUT")
-
-
-@check("CE-SIGN-STOP-OTHER-DOCUMENT")
-def stop_other_document(bench: Bench) -> None:
-    """A stop that names a document beside what was signed."""
-    started = bench.start()
-    request = _stop(started.consumer, started.job_id)
-    bench.send(request.but(documentId=document_id(bench))).refused(*HIDDEN)
-
-
-@check("CE-SIGN-STOP-OTHER-NONCE")
-def stop_other_nonce(bench: Bench) -> None:
-    """A stop with a greater nonce than the signed one."""
-    _other_nonce(bench, "PUT")
-
-
-@check("CE-SIGN-DELETE-MISSING")
-def delete_missing(bench: Bench) -> None:
-    """A delete that leaves the signature out."""
-    _missing(bench, "DELETE")
-
-
-@check("CE-SIGN-DELETE-OTHER-ACCOUNT")
-def delete_other_account(bench: Bench) -> None:
-    """A delete in the owner's name, signed by another."""
-    _other_account(bench, "DELETE")
-
-
-@check("CE-SIGN-DELETE-OTHER-JOB")
-def delete_other_job(bench: Bench) -> None:
-    """A delete of a job with the signature for another name."""
-    _other_job(bench, "DELETE")
-
-
-@check("CE-SIGN-DELETE-OTHER-NONCE")
-def delete_other_nonce(bench: Bench) -> None:
-    """A delete with a greater nonce than the signed one."""
-    _other_nonce(bench, "DELETE")
-
-
-def _missing(bench: Bench, method: str) -> None:
-    started = bench.start()
-    request = started.consumer.owned_request(method, jobId=started.job_id)
-    bench.send(request.but(signature=None)).refused(*HIDDEN)
-
-
-def _other_account(bench: Bench, method: str) -> None:
-    started, other = bench.start(), bench.consumer()
-    owner = started.consumer.address
-    other.nonce = started.consumer.nonce
-    request = other.owned_request(method, jobId=started.job_id, consumerAddress=owner)
-    bench.send(request).refused(*HIDDEN)
-
-
-def _other_job(bench: Bench, method: str) -> None:
-    started = bench.start()
-    request = started.consumer.owned_request(method, jobId="x" + started.job_id[1:])
-    bench.send(request.but(jobId=started.job_id)).refused(*HIDDEN)
-
-
-def _other_nonce(bench: Bench, method: str) -> None:
-    started = bench.start()
-    request = started.consumer.owned_request(method, jobId=started.job_id)
-    bench.send(request.but(nonce=started.consumer.next_nonce())).refused(*HIDDEN)
-
-
-@check("CE-SIGN-RESTART-JOB")
-def restart_job(bench: Bench) -> None:
-    """A restart signed as a start, after one that signs the jobId."""
-    started = bench.start()
-    bench.finished(started)
-    consumer, job_id = started.consumer, started.job_id
-    answer = consumer.start(jobId=job_id)
-    if answer.status not in {200, 201} or bench.accept(answer, consumer).job_id != job_id:
-        raise Unsupported("a restart", answer)
-    bench.finished(started)
-    bench.refused(consumer, consumer.start_request().but(jobId=job_id), *HIDDEN)
-
-
-# Status queries
-
-
-@check("CE-SIGN-STATUS-WRONG")
-def status_wrong(bench: Bench) -> None:
-    """The members of a job, asked for with another account's signature and with none."""
-    answer, public = _wrongly_signed(bench)
-    if answer.status not in HIDDEN:
-        _nothing_more(answer, public)
-
-
-@check("CE-SIGN-STATUS-REFUSED")
-def status_refused(bench: Bench) -> None:
-    """A job, asked for with another account's signature."""
-    answer, _ = _wrongly_signed(bench)
-    answer.refused()
-
-
-def _wrongly_signed(bench: Bench) -> tuple[Answer, set[str]]:
-    started, other = bench.start(), bench.consumer()
-    owner = started.consumer.address
-    request = other.owned_request("GET", jobId=started.job_id, consumerAddress=owner)
-    return bench.send(request), _public(started.consumer)
-
-
-@check("CE-SIGN-STATUS-LIST")
-def status_list(bench: Bench) -> None:
-    """The members of a list of jobs, asked for with a signature and without."""
-    consumer = bench.start().consumer
-    answer = consumer.send(consumer.owned_request("GET"))
-    if answer.status not in HIDDEN:
-        _nothing_more(answer, _public(consumer))
-
-
-def _public(consumer: Consumer) -> set[str]:
-    """The members that anybody sees of the consumer's only job."""
-    with given("a look at a job of one's own"):
-        return set(consumer.status(consumerAddress=consumer.address).job())
-
-
-def _nothing_more(answer: Answer, public: set[str]) -> None:
-    with given("an array of status objects"):
-        shown = {name for job in answer.jobs() for name in job}
-    expect(shown <= public, "nothing that an unsigned query does not show", shown - public)
-
-
-# One call's signature in another
-
-
-@check("CE-SIGN-START-AS-DELETE")
-def start_as_delete(bench: Bench) -> None:
-    """A delete by documentId, of the parts that a start was signed over."""
-    consumer = bench.consumer()
-    request = consumer.start_request()
-    with given("a start that is accepted"):
-        bench.accept(bench.send(request), consumer)
-    parts = {name: request.json[name] for name in ("consumerAddress", "nonce", "signature")}
-    asked = Request("DELETE", COMPUTE, query={**parts, "documentId": document_id(bench)})
-    bench.send(asked).refused(*HIDDEN)
-
-
-@check("CE-SIGN-STOP-AS-DELETE")
-def stop_as_delete(bench: Bench) -> None:
-    """A stop, and the same query as a delete."""
-    started = bench.start()
-    request = _stop(started.consumer, started.job_id)
-    with given("a stop that is accepted"):
-        bench.send(request).accepted()
-    bench.send(Request("DELETE", COMPUTE, query=request.query)).refused(*HIDDEN)
-
-
-@check("CE-SIGN-POLL-AS-DELETE")
-def poll_as_delete(bench: Bench) -> None:
-    """A signed status query, a further start, and the query as a delete."""
-    started = bench.start()
-    request = started.consumer.owned_request("GET", jobId=started.job_id)
-    bench.send(request)
-    bench.start(consumer=started.consumer)
-    bench.send(Request("DELETE", COMPUTE, query=request.query)).refused(*HIDDEN)
+    bench.send(request.but(signature=spelled(request.json["signature"]))).refused()
