@@ -74,7 +74,7 @@ class Consumer:
             told |= self.signed(*parts, nonce=nonce)
         return Request(method, COMPUTE, query=told)
 
-    def result_request(self, job_id: str, index: int = 0, **params: Any) -> Request:
+    def result_request(self, job_id: str, index: int | str = 0, **params: Any) -> Request:
         """A signed download."""
         told = {"consumerAddress": self.address, "jobId": job_id, "index": index, **params}
         if "signature" not in params:
@@ -119,6 +119,6 @@ class Consumer:
         """Delete jobs."""
         return self.send(self.owned_request("DELETE", **params))
 
-    def result(self, job_id: str, index: int = 0, **params: Any) -> Answer:
+    def result(self, job_id: str, index: int | str = 0, **params: Any) -> Answer:
         """Download a result."""
         return self.send(self.result_request(job_id, index, **params))

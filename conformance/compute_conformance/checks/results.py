@@ -29,7 +29,7 @@ class Ended:
     job: Started
     results: list[Mapping[str, Any]]
 
-    def fetch(self, index: int = 0, **params: Any) -> Answer:
+    def fetch(self, index: int | str = 0, **params: Any) -> Answer:
         """A download by the owner."""
         return self.job.consumer.result(self.job.job_id, index, **params)
 
@@ -205,7 +205,7 @@ def index_word(bench: Bench) -> None:
     """A word, a name and a list as index."""
     job = ended(bench)
     for index in ("first", "a.txt", "0,1", "[0]"):
-        job.fetch(**{"index": index}).refused(*NOT_THERE)
+        job.fetch(index).refused(*NOT_THERE)
 
 
 @check("CE-RESULT-INDEX-SPELLING")
@@ -213,7 +213,7 @@ def index_spelling(bench: Bench) -> None:
     """Other spellings of the index 0, each signed as it is sent."""
     job = ended(bench)
     for index in ("00", "+0", "-0", " 0", "0 ", "0.0", "0x0", "0_0", "\u0660"):
-        job.fetch(**{"index": index}).refused(*NOT_THERE)
+        job.fetch(index).refused(*NOT_THERE)
 
 
 @check("CE-RESULT-JOB-UNKNOWN")
