@@ -46,9 +46,10 @@ def others(bench: Bench) -> None:
 
 @check("CE-SIGN-RESULT-OTHER-JOB")
 def other_job(bench: Bench) -> None:
-    """A download with the signature for another name of a job."""
+    """A download with the signature for another job of the same consumer."""
     job = ended(bench)
-    request = job.job.consumer.result_request("x" + job.job.job_id[1:])
+    other = bench.start(consumer=job.job.consumer)
+    request = job.job.consumer.result_request(other.job_id)
     bench.send(request.but(jobId=job.job.job_id)).refused(*HIDDEN)
 
 

@@ -13,8 +13,8 @@ from compute_conformance.checking import check
 from compute_conformance.checks.signatures import HIDDEN, taken
 from compute_conformance.checks.tokens import (
     by_token,
+    consumer_and_token,
     encoded,
-    job_and_token,
     offered,
     parts_of,
     stop_by,
@@ -36,9 +36,9 @@ PAUSE: Final = 0.02
 @check("CE-TOKEN-OTHERS")
 def others(bench: Bench) -> None:
     """A start, a stop and a delete in one's name with another's token."""
-    started, _ = job_and_token(bench)
+    started = bench.start()
     victim, token = started.consumer, token_of(bench.consumer())
-    stop_by(started, token).refused(*HIDDEN)
+    stop_by(victim, token).refused(*HIDDEN)
     bench.send(by_token(victim.start_request(), token)).refused()
     request = victim.owned_request("DELETE", jobId=started.job_id)
     bench.send(by_token(request, token)).refused(*HIDDEN)
@@ -47,46 +47,47 @@ def others(bench: Bench) -> None:
 @check("CE-TOKEN-WRONG")
 def wrong(bench: Bench) -> None:
     """Stops by texts that are no tokens, and by a token that is cut off or goes on."""
-    started, token = job_and_token(bench)
+    consumer, token = consumer_and_token(bench)
     for text in ("token", "a.b.c", "..", token[:-4], token + "AAAA", token[1:], f"Bearer {token}x"):
-        stop_by(started, text).refused(*HIDDEN)
+        stop_by(consumer, text).refused(*HIDDEN)
 
 
 @check("CE-TOKEN-CHANGED")
 def changed(bench: Bench) -> None:
     """A token with the claims of another one of the same consumer, which lives longer."""
-    started, token = job_and_token(bench)
-    longer = token_of(started.consumer, tomorrow() + 60)
+    consumer, token = consumer_and_token(bench)
+    longer = token_of(consumer, tomorrow() + 60)
     head, _, signature = parts_of(token)
-    stop_by(started, f"{head}.{parts_of(longer)[1]}.{signature}").refused(*HIDDEN)
+    stop_by(consumer, f"{head}.{parts_of(longer)[1]}.{signature}").refused(*HIDDEN)
 
 
 @check("CE-TOKEN-ALG-NONE")
 def alg_none(bench: Bench) -> None:
     """The claims of a good token under heads that name no algorithm, without a signature."""
-    started, token = job_and_token(bench)
+    consumer, token = consumer_and_token(bench)
     for name in ("none", "None", "NONE"):
         head = encoded({"alg": name, "typ": "JWT"})
-        stop_by(started, f"{head}.{parts_of(token)[1]}.").refused(*HIDDEN)
+        stop_by(consumer, f"{head}.{parts_of(token)[1]}.").refused(*HIDDEN)
 
 
 @check("CE-TOKEN-WEAK-KEY")
 def weak_key(bench: Bench) -> None:
     """The claims of a good token, signed with empty and usual keys."""
-    started, token = job_and_token(bench)
+    consumer, token = consumer_and_token(bench)
     said = f"{encoded({'typ': 'JWT', 'alg': 'HS256'})}.{parts_of(token)[1]}"
-    for key in (*KEYS, started.consumer.address.encode()):
+    for key in (*KEYS, consumer.address.encode()):
         signature = hmac.digest(key, said.encode(), hashlib.sha256)
-        stop_by(started, f"{said}.{encoded(signature)}").refused(*HIDDEN)
+        stop_by(consumer, f"{said}.{encoded(signature)}").refused(*HIDDEN)
 
 
 @check("CE-TOKEN-EXPIRED")
 def expired(bench: Bench) -> None:
     """A token until a full second that comes next, and stops by it until that is past."""
-    started, _ = job_and_token(bench)
+    started = bench.start()
+    consumer = started.consumer
     token = _short_lived(started)
     end = time.monotonic() + PATIENCE
-    while (answer := stop_by(started, token)).status < 400 and time.monotonic() < end:
+    while (answer := stop_by(consumer, token)).status < 400 and time.monotonic() < end:
         threading.Event().wait(PAUSE)
     answer.refused(*HIDDEN)
 
@@ -113,40 +114,40 @@ def revoke(consumer: Consumer, token: str) -> Answer:
 @check("CE-TOKEN-REVOKE")
 def revoked(bench: Bench) -> None:
     """A stop by token, the revocation, and a stop again."""
-    started, token = job_and_token(bench)
-    revoke(started.consumer, token).accepted()
-    stop_by(started, token).refused(*HIDDEN)
+    consumer, token = consumer_and_token(bench)
+    revoke(consumer, token).accepted()
+    stop_by(consumer, token).refused(*HIDDEN)
 
 
 @check("CE-TOKEN-REVOKE-MISSING")
 def revoke_missing(bench: Bench) -> None:
     """A revocation that leaves the signature out, and a stop by token."""
-    started, token = job_and_token(bench)
-    request = started.consumer.revocation_request(token).but(signature=None)
+    consumer, token = consumer_and_token(bench)
+    request = consumer.revocation_request(token).but(signature=None)
     offered(bench.send(request)).refused()
-    taken(stop_by(started, token))
+    taken(stop_by(consumer, token))
 
 
 @check("CE-TOKEN-REVOKE-OTHERS")
 def revoke_others(bench: Bench) -> None:
     """A revocation by another in the other's own name and in the owner's, and a stop by token."""
-    started, token = job_and_token(bench)
+    consumer, token = consumer_and_token(bench)
     other = bench.consumer()
-    other.nonce = started.consumer.nonce
+    other.nonce = consumer.nonce
     revoke(other, token).refused(*HIDDEN)
-    forged = other.revocation_request(token, address=started.consumer.address)
+    forged = other.revocation_request(token, address=consumer.address)
     bench.send(forged).refused(*HIDDEN)
-    taken(stop_by(started, token))
+    taken(stop_by(consumer, token))
 
 
 @check("CE-TOKEN-REVOKE-ONE")
 def revoke_one(bench: Bench) -> None:
     """Two tokens of one consumer, of which one is revoked."""
-    started, token = job_and_token(bench)
-    other = token_of(started.consumer, tomorrow() + 60)
+    consumer, token = consumer_and_token(bench)
+    other = token_of(consumer, tomorrow() + 60)
     with given("a revocation"):
-        revoke(started.consumer, other).accepted()
-    taken(stop_by(started, token))
+        revoke(consumer, other).accepted()
+    taken(stop_by(consumer, token))
 
 
 @check("CE-TOKEN-REVOKE-AGAIN")
@@ -163,24 +164,24 @@ def revoke_again(bench: Bench) -> None:
 @check("CE-TOKEN-REVOKE-SPELLING")
 def revoke_spelling(bench: Bench) -> None:
     """A revoked token whose last letter has other bits where they do not count, or is padded."""
-    started, token = job_and_token(bench)
+    consumer, token = consumer_and_token(bench)
     with given("a revocation"):
-        revoke(started.consumer, token).accepted()
-        stop_by(started, token).refused(*HIDDEN)
+        revoke(consumer, token).accepted()
+        stop_by(consumer, token).refused(*HIDDEN)
     place = LETTERS.find(token[-1])
     twins = [token[:-1] + LETTERS[place ^ bits] for bits in (1, 2, 3)]
     for spelled in (*twins, token + "=", token + "\t"):
-        stop_by(started, spelled).refused(*HIDDEN)
+        stop_by(consumer, spelled).refused(*HIDDEN)
 
 
 @check("CE-TOKEN-RESTORE")
 def restore(bench: Bench) -> None:
     """A token that is revoked and made again with the same expiration."""
-    started, expiration = bench.start(), tomorrow()
-    token = token_of(started.consumer, expiration)
+    consumer, expiration = bench.consumer(), tomorrow()
+    token = token_of(consumer, expiration)
     with given("a revocation"):
-        revoke(started.consumer, token).accepted()
-    taken(stop_by(started, token_of(started.consumer, expiration)))
+        revoke(consumer, token).accepted()
+    taken(stop_by(consumer, token_of(consumer, expiration)))
 
 
 # One call's leave in another
@@ -208,13 +209,13 @@ def create_replay(bench: Bench) -> None:
 @check("CE-TOKEN-CREATE-AS-REVOKE")
 def create_as_revoke(bench: Bench) -> None:
     """A token, and its revocation with the signature by which it was made."""
-    started = bench.start()
-    request = started.consumer.token_request(tomorrow())
+    consumer = bench.consumer()
+    request = consumer.token_request(tomorrow())
     with given("a token"):
         token = token_in(bench.send(request))
     told = {**request.query, "token": token}
     offered(bench.send(Request("DELETE", f"{SERVICES}/deleteAuthToken", query=told))).refused()
-    taken(stop_by(started, token))
+    taken(stop_by(consumer, token))
 
 
 @check("CE-TOKEN-STOP-AS-CREATE")
@@ -248,10 +249,10 @@ def _made_of(bench: Bench, consumer: Consumer, request: Request, nonce: str) -> 
 @check("CE-TOKEN-NONCE")
 def nonce(bench: Bench) -> None:
     """A stop by token with a great nonce, and a start of its owner with a small one."""
-    started, token = job_and_token(bench)
-    request = started.consumer.owned_request("PUT", jobId=started.job_id)
+    consumer, token = consumer_and_token(bench)
+    request = consumer.owned_request("PUT")
     bench.send(by_token(request, token).but(nonce=10**9))
-    bench.accept(started.consumer.start(), started.consumer)
+    bench.accept(consumer.start(), consumer)
 
 
 @check("CE-TOKEN-LATEST")

@@ -26,7 +26,7 @@ def stop_other_account(bench: Bench) -> None:
 
 @check("CE-SIGN-STOP-OTHER-JOB")
 def stop_other_job(bench: Bench) -> None:
-    """A stop of a job with the signature for another name."""
+    """A stop of a job with the signature for another one of the same consumer."""
     _other_job(bench, "PUT")
 
 
@@ -58,7 +58,7 @@ def delete_other_account(bench: Bench) -> None:
 
 @check("CE-SIGN-DELETE-OTHER-JOB")
 def delete_other_job(bench: Bench) -> None:
-    """A delete of a job with the signature for another name."""
+    """A delete of a job with the signature for another one of the same consumer."""
     _other_job(bench, "DELETE")
 
 
@@ -83,9 +83,10 @@ def _other_account(bench: Bench, method: str) -> None:
 
 
 def _other_job(bench: Bench, method: str) -> None:
-    started = bench.start()
-    request = started.consumer.owned_request(method, jobId="x" + started.job_id[1:])
-    bench.send(request.but(jobId=started.job_id)).refused(*HIDDEN)
+    first = bench.start()
+    second = bench.start(consumer=first.consumer)
+    request = first.consumer.owned_request(method, jobId=first.job_id)
+    bench.send(request.but(jobId=second.job_id)).refused(*HIDDEN)
 
 
 def _other_nonce(bench: Bench, method: str) -> None:

@@ -130,10 +130,10 @@ def replay(bench: Bench) -> None:
 
 @check("CE-NONCE-EQUAL")
 def equal(bench: Bench) -> None:
-    """Two starts with one nonce, each of orders of its own."""
-    started = bench.start(nonce=7)
-    request = started.consumer.start_request(nonce=7)
-    bench.send(request).refused(*HIDDEN, 409, 503)
+    """Two starts with one nonce, on different datasets."""
+    consumer = bench.start(nonce=7).consumer
+    second = consumer.start_request(dataset=bench.profile.dataset("second"), nonce=7)
+    bench.send(second).refused(*HIDDEN, 409, 503)
 
 
 @check("CE-NONCE-LOWER")
@@ -259,9 +259,9 @@ def _try_to_lock_out(
 
 @check("CE-NONCE-LOCKOUT")
 def lockout(bench: Bench) -> None:
-    """A start with 2^53 + 2; where it is accepted, another with one more, as doubles add."""
+    """A start with 2^53; where it is accepted, another with one more, as doubles add."""
     consumer = bench.consumer()
-    answer = consumer.start(nonce=DOUBLES + 2)
+    answer = consumer.start(nonce=DOUBLES)
     if answer.status in {200, 201}:
         bench.accept(answer, consumer)
         further = int(float(told(bench, consumer.address)) + 1)

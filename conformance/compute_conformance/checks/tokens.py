@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from compute_conformance.bench import Bench, Started
+from compute_conformance.bench import Bench
 from compute_conformance.checking import check
 from compute_conformance.checks.results import ended
 from compute_conformance.checks.signatures import taken
@@ -55,19 +55,18 @@ def by_token(request: Request, token: str) -> Request:
     return request.but(signature=None).with_headers(AuthToken=token)
 
 
-def stop_by(started: Started, token: str) -> Answer:
-    """A stop of a job by token: what tells a good token from others."""
-    request = started.consumer.owned_request("PUT", jobId=started.job_id)
-    return started.consumer.send(by_token(request, token))
+def stop_by(consumer: Consumer, token: str) -> Answer:
+    """A stop of all jobs of one who has none, by token: it tells a good token from others."""
+    return consumer.send(by_token(consumer.owned_request("PUT"), token))
 
 
-def job_and_token(bench: Bench) -> tuple[Started, str]:
-    """A job, and a token of its owner with which it can be stopped."""
-    started = bench.start()
-    token = token_of(started.consumer)
+def consumer_and_token(bench: Bench) -> tuple[Consumer, str]:
+    """A consumer, and a token with which its jobs can be stopped."""
+    consumer = bench.consumer()
+    token = token_of(consumer)
     with given("a stop by token"):
-        taken(stop_by(started, token))
-    return started, token
+        taken(stop_by(consumer, token))
+    return consumer, token
 
 
 def parts_of(token: str) -> list[str]:
@@ -203,7 +202,9 @@ def start(bench: Bench) -> None:
 def stop(bench: Bench) -> None:
     """A stop by token."""
     started = bench.start()
-    taken(stop_by(started, token_of(started.consumer)))
+    token = token_of(started.consumer)
+    request = started.consumer.owned_request("PUT", jobId=started.job_id)
+    taken(bench.send(by_token(request, token)))
 
 
 @check("CE-TOKEN-DELETE")
@@ -239,9 +240,8 @@ def status(bench: Bench) -> None:
 @check("CE-TOKEN-ADDRESS-CASE")
 def address_case(bench: Bench) -> None:
     """A stop by token whose consumerAddress is in small letters."""
-    started, token = job_and_token(bench)
-    small = started.consumer.address.lower()
-    request = started.consumer.owned_request("PUT", jobId=started.job_id, consumerAddress=small)
+    consumer, token = consumer_and_token(bench)
+    request = consumer.owned_request("PUT", consumerAddress=consumer.address.lower())
     taken(bench.send(by_token(request, token)))
 
 
