@@ -96,7 +96,7 @@ def not_below(bench: Bench) -> None:
 
 @check("CE-NONCE-NEXT")
 def following(bench: Bench) -> None:
-    """A start with decimals in its nonce, and one with what is told of it and 1."""
+    """A start with 7, and one with what is told of it and 1."""
     consumer = bench.consumer()
     bench.start(consumer=consumer, nonce=7)
     with given("the nonce"):
