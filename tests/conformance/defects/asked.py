@@ -26,6 +26,7 @@ DELETE: Final = "DELETE compute"
 RESULT: Final = "GET computeResult"
 MAKE: Final = "GET createAuthToken"
 REVOKE: Final = "DELETE deleteAuthToken"
+MOMENT: Final = 0.02  # seconds in which others come who ask at the same time
 Spending = Callable[[], Caller]
 
 
@@ -130,9 +131,13 @@ def not_needed(wrong: Wrong, *names: str) -> None:
         wrong.patch(module, "unless_token", needed)
 
 
-def free(wrong: Wrong, call: str) -> None:
+def free(wrong: Wrong, call: str, when: Callable[[], bool] = lambda: True) -> None:
     """Compare the nonce of this call, and do not keep it."""
-    spending(wrong, call, lambda self, sender, right: replace(right(), claim=None))
+
+    def unkept(self: Callers, sender: Credentials, right: Spending) -> Caller:
+        return replace(right(), claim=None) if when() else right()
+
+    spending(wrong, call, unkept)
 
 
 def paid_first(wrong: Wrong, call: str, when: Callable[[], bool] = lambda: True) -> None:
@@ -188,7 +193,7 @@ def compared(wrong: Wrong, after: Callable[[str, str | None], bool]) -> None:
 def apart(wrong: Wrong, *calls: str) -> None:
     """Keep the nonces of these calls apart from those of all others."""
     listen(wrong)
-    right_last, right_spend = Ledger.last_nonce, Ledger.spend
+    right_last = Ledger.last_nonce
 
     def name(address: str) -> str:
         return f"{address} apart" if ASKED.call in calls else address
@@ -206,7 +211,6 @@ def apart(wrong: Wrong, *calls: str) -> None:
                 raise callers.NonceUsed
             self._nonces.put(name(claim.address), {"nonce": claim.nonce})
 
-    del right_spend
     wrong.patch(Ledger, "last_nonce", last)
     wrong.patch(Ledger, "spend", spend)
 

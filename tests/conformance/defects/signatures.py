@@ -95,7 +95,7 @@ def start_any_dataset(wrong: Wrong) -> None:
     asked.tried(wrong, asked.START, lambda job, _, nonce: [(job, did, nonce) for did in dids])
 
 
-def _implied(wrong: Wrong, call: str) -> None:
+def implied_nonce(wrong: Wrong, call: str) -> None:
     """Try the nonce that a client would use next, whatever was sent."""
     held: list[Callers] = []
     right = Callers.__init__
@@ -115,8 +115,8 @@ def _implied(wrong: Wrong, call: str) -> None:
 
 
 @defect("start-signed-for-implied-nonce", "CE-SIGN-START-OTHER-NONCE", kind=Kind.SECURITY)
-def start_implied(wrong: Wrong) -> None:
-    _implied(wrong, asked.START)
+def startimplied_nonce(wrong: Wrong) -> None:
+    implied_nonce(wrong, asked.START)
 
 
 @defect("signature-error-is-an-object", "CE-SIGN-ERROR", kind=Kind.SHAPE)
@@ -137,7 +137,7 @@ def may_go_on(wrong: Wrong) -> None:
 
 @defect("signature-no-hex-crashes", "CE-SIGN-HEX")
 def no_hex(wrong: Wrong) -> None:
-    _pattern(wrong, "(?:0x)?([ -~]{130})")
+    _pattern(wrong, "(?:0x)?((?!0x)[ -~]{130})")
 
 
 @defect("last-byte-by-parity", "CE-SIGN-RECOVERY-OTHER")
@@ -245,8 +245,8 @@ def stop_any_document(wrong: Wrong) -> None:
 
 
 @defect("stop-signed-for-implied-nonce", "CE-SIGN-STOP-OTHER-NONCE", kind=Kind.SECURITY, calls=2)
-def stop_implied(wrong: Wrong) -> None:
-    _implied(wrong, asked.STOP)
+def stopimplied_nonce(wrong: Wrong) -> None:
+    implied_nonce(wrong, asked.STOP)
 
 
 @defect("delete-unsigned", "CE-SIGN-DELETE-MISSING", kind=Kind.SECURITY, calls=2)
@@ -267,8 +267,8 @@ def delete_any_job(wrong: Wrong) -> None:
 @defect(
     "delete-signed-for-implied-nonce", "CE-SIGN-DELETE-OTHER-NONCE", kind=Kind.SECURITY, calls=2
 )
-def delete_implied(wrong: Wrong) -> None:
-    _implied(wrong, asked.DELETE)
+def deleteimplied_nonce(wrong: Wrong) -> None:
+    implied_nonce(wrong, asked.DELETE)
 
 
 @defect("status-signed-by-anybody", "CE-SIGN-STATUS-WRONG", kind=Kind.SECURITY, calls=2)
