@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from compute_conformance.exchanges import Answer, Request
@@ -32,8 +33,13 @@ class Consumer:
         return str(self.nonce)
 
     def signed(self, *parts: object, nonce: object = None) -> dict[str, str]:
-        """``nonce`` and ``signature`` over the parts and the nonce; None takes the next."""
+        """``nonce`` and ``signature`` over the parts and the nonce; None takes the next.
+
+        The next one is above each that was given.
+        """
         told = self.next_nonce() if nonce is None else str(nonce)
+        with suppress(ValueError, OverflowError):
+            self.nonce = max(self.nonce, int(float(told)))
         message = "".join(str(part) for part in parts if part is not None) + told
         return {"nonce": told, "signature": self.account.sign(message)}
 
@@ -69,7 +75,7 @@ class Consumer:
             told |= self.signed(*parts, nonce=nonce)
         return Request(method, COMPUTE, query=told)
 
-    def result_request(self, job_id: str, index: int = 0, **params: Any) -> Request:
+    def result_request(self, job_id: str, index: int | str = 0, **params: Any) -> Request:
         """A signed download."""
         told = {"consumerAddress": self.address, "jobId": job_id, "index": index, **params}
         if "signature" not in params:
@@ -114,6 +120,6 @@ class Consumer:
         """Delete jobs."""
         return self.send(self.owned_request("DELETE", **params))
 
-    def result(self, job_id: str, index: int = 0, **params: Any) -> Answer:
+    def result(self, job_id: str, index: int | str = 0, **params: Any) -> Answer:
         """Download a result."""
         return self.send(self.result_request(job_id, index, **params))

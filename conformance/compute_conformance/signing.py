@@ -8,6 +8,7 @@ from coincurve import PrivateKey
 from Crypto.Hash import keccak
 
 PREFIX = b"\x19Ethereum Signed Message:\n32"
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  #: of secp256k1
 
 
 def keccak256(data: bytes) -> bytes:
@@ -45,6 +46,9 @@ class Account:
 
     def sign(self, message: str, *, v: int = 27) -> str:
         """A personal-sign signature over the keccak of the text; `v` is 27 or 0, plus recovery."""
-        digest = keccak256(PREFIX + keccak256(message.encode("utf-8")))
+        return self.sign_digest(keccak256(PREFIX + keccak256(message.encode("utf-8"))), v=v)
+
+    def sign_digest(self, digest: bytes, *, v: int = 27) -> str:
+        """A signature over 32 bytes as they are."""
         raw = self._key.sign_recoverable(digest, hasher=None)
         return "0x" + (raw[:64] + bytes([raw[64] + v])).hex()

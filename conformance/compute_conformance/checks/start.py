@@ -282,13 +282,3 @@ def datasets_first(bench: Bench) -> None:
     for main, named in ((used, "datasets[1]"), (_unknown(bench), "dataset")):
         answer = bench.consumer().start(dataset=main, additionalDatasets=[_unknown(bench)])
         _told(answer.refused(), named)
-
-
-@check("CE-START-NONCE-REPLAY")
-def replay(bench: Bench) -> None:
-    """A start, and the same bytes again."""
-    consumer = bench.consumer()
-    request = consumer.start_request()
-    with given("a start that is accepted"):
-        bench.accept(consumer.send(request), consumer)
-    consumer.send(request).refused()

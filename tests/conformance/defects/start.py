@@ -18,7 +18,6 @@ from compute_ref.http.compute import ComputeResource
 from compute_ref.http.fields import AnyJson
 from compute_ref.http.schemas import AlgorithmSchema
 from compute_ref.identity.callers import Caller, Callers, Credentials
-from compute_ref.jobs.ledger import Ledger
 from compute_ref.jobs.model import Job
 from compute_ref.jobs.store import Store
 from compute_ref.refusals import EnvironmentUnknown, Refused, SignatureInvalid
@@ -414,8 +413,3 @@ def further_before_main(wrong: Wrong) -> None:
                 raise Refused({f"datasets[{place}].documentId": "did_not_found"})
 
     checked_first(wrong, look)
-
-
-@defect("nonce-not-compared", "CE-START-NONCE-REPLAY", kind=Kind.SECURITY, calls=2)
-def nonce_not_compared(wrong: Wrong) -> None:
-    wrong.patch(Ledger, "spend", lambda self, claim: None)
