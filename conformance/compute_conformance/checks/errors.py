@@ -240,4 +240,5 @@ def _answers(bench: Bench) -> Iterator[Answer]:
     yield bench.send(
         Request("POST", COMPUTE, body=b"{", headers={"Content-Type": "application/json"})
     )
+    yield bench.send(refusable.start(bench.consumer()))
     yield bench.get(f"/api/aquarius/assets/ddo/{refusable.NO_DID}")

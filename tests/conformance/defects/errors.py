@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any
+from typing import Any, Final
+from urllib.parse import parse_qs
 
 import falcon
 import webob
@@ -17,6 +18,7 @@ from tests.conformance.defects.defect import Kind, Wrong, defect
 
 malformed, refused, unified = errors.malformed, errors.refused, parameters.unified
 Errors = dict[str, list[str]]
+NO_DID: Final = "did:op:" + "0" * 64
 
 
 def told_otherwise(
@@ -101,13 +103,15 @@ told_otherwise(
 )
 
 
-@defect("null-is-there", "CE-ERROR-ABSENT")
-def null_is_there(wrong: Wrong) -> None:
+@defect("empty-is-there", "CE-ERROR-ABSENT")
+def empty_is_there(wrong: Wrong) -> None:
     drop = schemas.Request.drop_absent
 
     @wraps(drop)
     def kept(self: Any, data: Any, **more: Any) -> Any:
-        return data if isinstance(self, schemas.DatasetSchema) else drop(self, data, **more)
+        if isinstance(data, Mapping) and data.get("documentId", NO_DID) in (None, ""):
+            data = {**data, "documentId": NO_DID}
+        return drop(self, data, **more)
 
     wrong.patch(schemas.Request, "drop_absent", kept)
 
@@ -142,7 +146,7 @@ def unknown_path_is_a_message(wrong: Wrong) -> None:
 @defect("signature-told-as-wrong", "CE-ERROR-NO-SIGNATURE", kind=Kind.SECURITY)
 def signature_told(wrong: Wrong) -> None:
     def told(request: webob.Request, response: webob.Response) -> None:
-        sent = request.params.get("signature")
+        sent = parse_qs(request.query_string).get("signature", [""])[0]
         if response.status_int == 400 and sent and b'"signature"' in response.body:
             text = f"Invalid signature {sent} for ethereum address."
             response.body = json.dumps({"errors": {"signature": [text]}}).encode()
