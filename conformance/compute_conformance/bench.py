@@ -31,6 +31,7 @@ class Started:
     consumer: Consumer
     job_id: str
     first: Mapping[str, Any]  #: the status object of the answer to its start
+    stays: bool = False  #: its algorithm runs until it is stopped
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,17 @@ class Bench:
 
     def staying(self, *steps: Step, consumer: Consumer | None = None, **changes: Any) -> Started:
         """A job whose algorithm has done the steps and runs on until it is stopped."""
-        algorithm = self.profile.script(*steps, stay(STAYING))
-        started = self.start(algorithm, consumer=consumer, **changes)
+        started = self.endless(*steps, consumer=consumer, **changes)
         job = self.running(started)
         if final(job):
             raise Inconclusive("an algorithm that runs until it is stopped", job)
+        return started
+
+    def endless(self, *steps: Step, consumer: Consumer | None = None, **changes: Any) -> Started:
+        """The same just after its start, wherever it is; it is stopped in the end."""
+        algorithm = self.profile.script(*steps, stay(STAYING))
+        started = self.start(algorithm, consumer=consumer, **changes)
+        started.stays = True
         return started
 
     def shared(self, name: str, make: Callable[[Bench], T]) -> T:
@@ -246,6 +253,8 @@ class Bench:
             self.started.append(started)
 
     def _deleted(self, started: Started) -> bool:
+        if started.stays:  # where a delete does nothing it would keep its place
+            self.target.send(started.consumer.owned_request("PUT", jobId=started.job_id))
         answer = self.target.send(started.consumer.owned_request("DELETE", jobId=started.job_id))
         return answer.status in {200, 404}
 

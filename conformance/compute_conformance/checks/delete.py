@@ -114,7 +114,6 @@ def only_that(bench: Bench) -> None:
 def gone(bench: Bench) -> None:
     """A look at a job that was deleted."""
     one = bench.start()
-    bench.finished(one)
     deleted(one)
     finds_nothing(seen(one))
 

@@ -14,7 +14,7 @@ from compute_conformance.checks.lifecycle import log_index
 from compute_conformance.checks.listing import finds, finds_nothing, ids
 from compute_conformance.consumers import COMPUTE, SERVICES
 from compute_conformance.exchanges import Answer, Request
-from compute_conformance.scripts import stay, write
+from compute_conformance.scripts import write
 from compute_conformance.verdicts import Disabled, Failed, Inconclusive, Unsupported, expect, given
 
 STOPPED: Final = 7
@@ -120,7 +120,7 @@ def has_log(bench: Bench) -> None:
 @check("CE-STOP-EARLY")
 def early(bench: Bench) -> None:
     """A stop without waiting for the algorithm to run."""
-    one = bench.start(bench.profile.script(stay(600)))
+    one = bench.endless()
     job = _gets_final(bench, one)
     expect(job.get("status") in FINAL, "a final status", job)
 
@@ -238,10 +238,10 @@ def mismatch(bench: Bench) -> None:
 @check("CE-STOP-QUEUED")
 def queued(bench: Bench) -> None:
     """One job more than the environment has places, stopped while it waits."""
-    consumer, script = bench.consumer(), bench.profile.script(stay(600))
+    consumer = bench.consumer()
     for _ in range(_places(bench)):
-        bench.start(script, consumer=consumer)
-    last = bench.start(script, consumer=consumer)
+        bench.endless(consumer=consumer)
+    last = bench.endless(consumer=consumer)
     if bench.look(last).get("status") != 1:
         raise Inconclusive("a job that waits for a place", bench.look(last))
     _gets_final(bench, last)

@@ -134,7 +134,7 @@ def only_hides(wrong: Wrong) -> None:
     hidden: set[str] = set()
 
     def hide(request: webob.Request, response: webob.Response) -> None:
-        if request.path != COMPUTE or response.status_int != 200:
+        if request.path != COMPUTE or response.status_int != 200 or not response.body:
             return
         if request.method != "DELETE":
             response.json = [job for job in response.json if job["jobId"] not in hidden]
@@ -208,10 +208,10 @@ def all_by_address(wrong: Wrong) -> None:
     usual = ComputeResource.on_delete
 
     def delete(self: ComputeResource, req: falcon.Request, resp: falcon.Response) -> None:
-        job_id, document_id, who = self._reference(req)
-        if job_id or document_id:
+        if {"jobId", "documentId"} & set(req.params) or not req.query_string:
             usual(self, req, resp)
             return
+        _, _, who = self._reference(req)
         caller = self._its.callers.spending(who, "", "")
         jobs = [job.job_id for job in self._meant(caller, "", "")]
         found = self._its.store.ask_delete(jobs, caller.claim)
