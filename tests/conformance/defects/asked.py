@@ -15,8 +15,9 @@ from compute_ref.http import compute, fields, result
 from compute_ref.identity import callers
 from compute_ref.identity.callers import Caller, Callers, Credentials
 from compute_ref.identity.nonces import NonceClaim
+from compute_ref.identity.signatures import recover
 from compute_ref.jobs.ledger import Ledger
-from compute_ref.refusals import Malformed
+from compute_ref.refusals import Malformed, NonceUsed
 from tests.conformance.defects.defect import Wrong
 
 START: Final = "POST compute"
@@ -79,18 +80,16 @@ def tried(wrong: Wrong, call: str, others: Callable[..., list[tuple[str, ...]]])
     proven = callers._proven
 
     def one_of(sender: Credentials, *parts: str) -> str:
-        if ASKED.call == call:
-            for message in others(*parts):
-                if callers.recover("".join((sender.consumer_address, *message)), sender.signature):
-                    if _signer(sender, message) == sender.address:
-                        return "of another message"
+        messages = others(*parts) if ASKED.call == call else []
+        if any(_signer(sender, message) == sender.address for message in messages):
+            return "of another message"
         return proven(sender, *parts)
 
     wrong.patch(callers, "_proven", one_of)
 
 
 def _signer(sender: Credentials, parts: tuple[str, ...]) -> str | None:
-    return callers.recover("".join((sender.consumer_address, *parts)), sender.signature)
+    return recover("".join((sender.consumer_address, *parts)), sender.signature)
 
 
 def spending(
@@ -183,7 +182,7 @@ def compared(wrong: Wrong, after: Callable[[str, str | None], bool]) -> None:
         if claim is None:
             return
         if not after(claim.nonce, self.last_nonce(claim.address)):
-            raise callers.NonceUsed
+            raise NonceUsed
         self._nonces.put(claim.address, {"nonce": claim.nonce})
 
     wrong.patch(Callers, "_fresh", fresh)
@@ -208,7 +207,7 @@ def apart(wrong: Wrong, *calls: str) -> None:
         if claim is not None:
             before = self.last_nonce(claim.address)
             if before is not None and claim.value <= Decimal(before):
-                raise callers.NonceUsed
+                raise NonceUsed
             self._nonces.put(name(claim.address), {"nonce": claim.nonce})
 
     wrong.patch(Ledger, "last_nonce", last)

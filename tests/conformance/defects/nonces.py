@@ -9,10 +9,14 @@ from typing import Any
 
 import falcon
 import webob
+from marshmallow import ValidationError
 
 from compute_ref.http import fields, identities
+from compute_ref.http.body import as_text
 from compute_ref.http.fields import Text
 from compute_ref.http.identities import NonceResource
+from compute_ref.identity import callers
+from compute_ref.identity.addresses import PATTERN as ADDRESS
 from compute_ref.identity.addresses import checksum_address
 from compute_ref.identity.callers import Caller, Callers, Credentials
 from compute_ref.identity.nonces import NonceClaim, parse_nonce
@@ -51,7 +55,7 @@ def of_nobody(wrong: Wrong) -> None:
 
 @defect("nonce-of-any-text-told", "CE-NONCE-ADDRESS-MALFORMED")
 def of_any_text(wrong: Wrong) -> None:
-    _told_to(wrong, lambda address: address and not fields.ADDRESS.fullmatch(address))
+    _told_to(wrong, lambda address: address and not ADDRESS.fullmatch(address))
 
 
 @defect("nonce-begins-above-1", "CE-NONCE-FIRST")
@@ -66,7 +70,7 @@ def stored_when_asked(wrong: Wrong) -> None:
 
     def on_get(self: NonceResource, req: falcon.Request, resp: falcon.Response) -> None:
         right(self, req, resp)
-        address = checksum_address(req.params["userAddress"])
+        address = checksum_address(str(req.params["userAddress"]))
         if self._its.store.last_nonce(address) is None:
             asked.keep(self._its.callers, NonceClaim(address, "1"))
 
@@ -79,7 +83,7 @@ def number_refused(wrong: Wrong) -> None:
 
     def text_only(self: Text, value: Any, attr: Any, data: Any, **options: Any) -> Any:
         if attr == "nonce" and not isinstance(value, str):
-            raise fields.ValidationError("Not a valid string.")
+            raise ValidationError("Not a valid string.")
         return right(self, value, attr, data, **options)
 
     wrong.patch(Text, "_deserialize", text_only)
@@ -130,13 +134,12 @@ def without_decimals(wrong: Wrong) -> None:
 
 @defect("nonce-number-written-anew", "CE-NONCE-RAW-NUMBER")
 def written_anew(wrong: Wrong) -> None:
-    right = fields.as_text
-    wrong.patch(fields, "as_text", lambda v: repr(float(v)) if isinstance(v, float) else right(v))
+    wrong.patch(fields, "as_text", lambda v: repr(float(v)) if isinstance(v, float) else as_text(v))
 
 
 @defect("nonce-not-needed", "CE-NONCE-MISSING", kind=Kind.SECURITY)
 def not_needed(wrong: Wrong) -> None:
-    proven = asked.callers._proven
+    proven = callers._proven
 
     def without(self: Callers, sender: Credentials, right: asked.Spending) -> Caller:
         if sender.nonce:
@@ -333,7 +336,7 @@ def handed_out(wrong: Wrong) -> None:
 
     def on_get(self: NonceResource, req: falcon.Request, resp: falcon.Response) -> None:
         right(self, req, resp)
-        address = checksum_address(req.params["userAddress"])
+        address = checksum_address(str(req.params["userAddress"]))
         last = self._its.store.last_nonce(address)
         if last is not None:
             asked.keep(self._its.callers, NonceClaim(address, str(Decimal(last) + 1)))

@@ -9,8 +9,6 @@ from itertools import count
 import webob
 
 from compute_ref.http import files
-from compute_ref.http.files import Conditions, Part
-from compute_ref.jobs.model import Result
 from tests.conformance.defects import asked
 from tests.conformance.defects.defect import Kind, Wrong, defect
 
@@ -21,14 +19,6 @@ def _ranged(wrong: Wrong, change: Callable[[str, int, Range], Range]) -> None:
     """Read a range otherwise: `change` gets header, size and the right reading."""
     right = files._range
     wrong.patch(files, "_range", lambda header, size: change(header, size, right(header, size)))
-
-
-def _parted(wrong: Wrong, change: Callable[[Result, Conditions, Part], Part]) -> None:
-    """Send another part."""
-    from compute_ref.http import result as resource
-
-    right = resource.part
-    wrong.patch(resource, "part", lambda result, told: change(result, told, right(result, told)))
 
 
 def _header(wrong: Wrong, name: str, change: Callable[[str], str | None], *codes: int) -> None:

@@ -7,16 +7,18 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import webob
 
 from compute_conformance.assets import did_of
 from compute_ref.http.fields import Text
 from compute_ref.identity import callers, signatures
-from compute_ref.identity.addresses import keccak256
+from compute_ref.identity.addresses import checksum_address, keccak256
 from compute_ref.identity.callers import Caller, Callers, Credentials
+from compute_ref.identity.curve import PublicKey
 from compute_ref.identity.nonces import shown_nonce
-from compute_ref.identity.signatures import PublicKey
+from compute_ref.identity.signatures import recover
 from compute_ref.jobs.index import JobFilter
 from compute_ref.refusals import SignatureInvalid
 from tests.conformance.defects import asked
@@ -106,7 +108,7 @@ def implied_nonce(wrong: Wrong, call: str) -> None:
 
     def others(*parts: str) -> list[tuple[str, ...]]:
         said = asked.ASKED.said
-        address = callers.checksum_address(said.get("consumerAddress") or said["address"])
+        address = checksum_address(said.get("consumerAddress") or said["address"])
         last = held[0]._book.last_nonce(address)
         return [(*parts[:-1], str(shown_nonce(last) + 1))]
 
@@ -182,20 +184,17 @@ def high_s(wrong: Wrong) -> None:
     wrong.patch(signatures, "HALF_ORDER", 2**256)
 
 
+def _hash_alone(message: str) -> bytes:
+    return keccak256(message.encode())
+
+
 @defect("signature-without-prefix-taken", "CE-SIGN-SCHEME", kind=Kind.SECURITY)
 def without_prefix(wrong: Wrong) -> None:
-    right = callers.recover
-
     def either(message: str, signature: str) -> str | None:
-        found = right(message, signature)
-        with_prefix = signatures.signing_hash
-        signatures.signing_hash = lambda text: keccak256(text.encode())
-        try:
-            raw = right(message, signature)
-        finally:
-            signatures.signing_hash = with_prefix
+        with mock.patch.object(signatures, "signing_hash", _hash_alone):
+            raw = recover(message, signature)
         address = asked.ASKED.said.get("consumerAddress")
-        return raw if raw == address else found
+        return raw if raw == address else recover(message, signature)
 
     asked.listen(wrong)
     wrong.patch(callers, "recover", either)
@@ -222,7 +221,7 @@ def any_own_job(wrong: Wrong, call: str) -> None:
 
     def others(*parts: str) -> list[tuple[str, ...]]:
         store: Any = held[0]._book
-        owner = callers.checksum_address(asked.ASKED.said["consumerAddress"])
+        owner = checksum_address(asked.ASKED.said["consumerAddress"])
         return [(job.job_id, *parts[1:]) for job in store.find(JobFilter(owner=owner))]
 
     wrong.patch(Callers, "__init__", made)

@@ -9,24 +9,26 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import jwt
 import webob
 
 from compute_ref.http import identities
 from compute_ref.http.result import ResultResource
+from compute_ref.http.schemas import loaded
 from compute_ref.identity.callers import Caller, Callers, Credentials
 from compute_ref.identity.nonces import NonceClaim
 from compute_ref.identity.tokens import Tokens, token_id
 from compute_ref.jobs.index import JobFilter
 from compute_ref.jobs.model import Job
+from compute_ref.jobs.store import Store
 from compute_ref.refusals import Malformed, Refused, SignatureInvalid
 from tests.conformance.defects import asked
 from tests.conformance.defects.defect import Kind, Wrong, defect
 from tests.conformance.defects.signatures import implied_nonce
 
-DAY = 86_400
+DAY: Final = 86_400
 
 
 def _made(wrong: Wrong, change: Any) -> None:
@@ -54,7 +56,7 @@ def expires_otherwise(wrong: Wrong) -> None:
     wrong.patch(Tokens, "issue", lambda self, claim, end: right(self, claim, end + 3600))
 
 
-def _claimed(wrong: Wrong, call: str, module_name: str = "_signed_claim") -> None:
+def _claimed(wrong: Wrong, call: str) -> None:
     """Do not ask for a signature in this call about tokens."""
     right = identities._signed_claim
 
@@ -68,7 +70,7 @@ def _claimed(wrong: Wrong, call: str, module_name: str = "_signed_claim") -> Non
             request.GET["signature"] = "none"
 
     asked.listen(wrong)
-    wrong.patch(identities, module_name, claim)
+    wrong.patch(identities, "_signed_claim", claim)
     wrong.requests(unsigned)
 
 
@@ -110,13 +112,11 @@ def of_the_past(wrong: Wrong) -> None:
 
 @defect("token-expiration-that-is-a-word-crashes", "CE-TOKEN-EXPIRATION-WORD")
 def word_crashes(wrong: Wrong) -> None:
-    right = identities.loaded
-
-    def loaded(schema: Any, said: Mapping[str, Any], *needed: Any) -> dict[str, Any]:
+    def hasty(schema: Any, said: Mapping[str, Any], *needed: Any) -> dict[str, Any]:
         float(said.get("expiration", 0)).as_integer_ratio()
-        return right(schema, said, *needed)
+        return loaded(schema, said, *needed)
 
-    wrong.patch(identities, "loaded", loaded)
+    wrong.patch(identities, "loaded", hasty)
 
 
 @defect("token-of-any-age", "CE-TOKEN-EXPIRATION-FAR", kind=Kind.SECURITY)
@@ -418,8 +418,6 @@ def nonce_not_kept(wrong: Wrong) -> None:
     def restore(self: Any, key: str, claim: NonceClaim) -> None:
         with self._durable():
             self._ledger.restore(key)
-
-    from compute_ref.jobs.store import Store
 
     wrong.patch(Store, "restore", restore)
 
