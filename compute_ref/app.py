@@ -16,6 +16,7 @@ from compute_ref.assets.catalogue import Catalogue
 from compute_ref.assets.fetching import Fetcher
 from compute_ref.assets.web import GuardedClient, WebFiles
 from compute_ref.clock import Clock
+from compute_ref.http.hooks import BoundedHooks
 from compute_ref.http.routes import application
 from compute_ref.http.slow import PatientFetcher, SlowCalls
 from compute_ref.identity.callers import Callers
@@ -137,15 +138,17 @@ def _services(
     manager = plugin_manager((*builtin, *plugins))
     manager.hook.configure(options=settings.plugins)
     backends = _backends(settings, manager.hook, closing)
-    slow = SlowCalls(server.threads)
     tokens = _tokens(provider, clock, store, settings)
-    fetcher = _fetcher(settings, manager.hook, slow)
+    slow = SlowCalls(server.threads)
+    hooks = BoundedHooks(manager.hook, clock, settings.deadlines.plugin_call, server.threads)
+    fetching, web = settings.fetching, _web(settings)
+    fetcher = PatientFetcher(hooks, web, fetching.max_bytes, slow, fetching.timeout)
     workspaces = Workspaces(server.data_dir, sync=server.sync)
     engine = Engine(
         store,
         backends,
         {one.id: one for one in settings.environments},
-        Provisioner(fetcher, own_url(settings)),
+        Provisioner(Fetcher(manager.hook, web, fetching.max_bytes), own_url(settings)),
         manager.hook,
         workspaces,
         settings.deadlines,
@@ -159,7 +162,7 @@ def _services(
         store=store,
         callers=Callers(store, tokens, settings.identity.legacy_signatures),
         tokens=tokens,
-        admission=_admission(settings, manager.hook, fetcher, store, backends),
+        admission=_admission(settings, hooks, fetcher, store, backends),
         fetcher=fetcher,
         engine=engine,
         workspaces=workspaces,
@@ -185,15 +188,14 @@ def _tokens(provider: Account, clock: Clock, store: Store, settings: Settings) -
     return Tokens(secret, clock, store, settings.identity.max_token_lifetime)
 
 
-def _fetcher(settings: Settings, hooks: pluggy.HookRelay, slow: SlowCalls) -> Fetcher:
+def _web(settings: Settings) -> GuardedClient:
     fetching = settings.fetching
-    web = GuardedClient(fetching.timeout, allow_private=fetching.allow_private_urls)
-    return PatientFetcher(hooks, web, fetching.max_bytes, slow)
+    return GuardedClient(fetching.timeout, allow_private=fetching.allow_private_urls)
 
 
 def _admission(
     settings: Settings,
-    hooks: pluggy.HookRelay,
+    hooks: BoundedHooks,
     fetcher: Fetcher,
     store: Store,
     backends: dict[str, Backend],

@@ -18,7 +18,12 @@ from compute_ref.jobs import inspection
 from compute_ref.jobs.folder import holder
 from compute_ref.jobs.launching import limits
 from compute_ref.plugins import Backend, BackendUnavailable
-from compute_ref.plugins.registry import BackendUnknown, make_backends, plugin_manager
+from compute_ref.plugins.registry import (
+    BackendUnknown,
+    PluginsClash,
+    make_backends,
+    plugin_manager,
+)
 from compute_ref.settings import GIB, Settings
 
 #: what a backend may raise while it is made and asked; anything else is a fault of the backend
@@ -96,7 +101,11 @@ def _catalogue(path: Path) -> Finding:
 
 
 def _backends(settings: Settings) -> Iterator[Finding]:
-    manager = plugin_manager((Catalogue(settings.catalogue.path),))
+    try:
+        manager = plugin_manager((Catalogue(settings.catalogue.path),))
+    except PluginsClash as clash:
+        yield Finding("plug-ins", False, str(clash))
+        return
     try:
         manager.hook.configure(options=settings.plugins)
     except ValueError as refused:

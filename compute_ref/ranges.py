@@ -111,6 +111,7 @@ RULES: Final = {
     "deadlines.provisioning": ABOVE_ZERO,
     "deadlines.launch": ABOVE_ZERO,
     "deadlines.backend_call": ABOVE_ZERO,
+    "deadlines.plugin_call": ABOVE_ZERO,
     "deadlines.stop_grace": between(0, LONGEST_GRACE, " seconds"),
     "deadlines.collecting": ABOVE_ZERO,
     "deadlines.filtering": ABOVE_ZERO,

@@ -111,3 +111,14 @@ class StoreUnavailable(Unavailable):
 
 class ServerBusy(Unavailable):
     """Too many slow calls are under way."""
+
+
+class PluginUnavailable(Unavailable):
+    """A plug-in did not answer in time, or too many calls of its hook have not come back yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A plug-in of this server does not answer. Try again later; if it stays like this,"
+            " tell the server's operator.",
+            retry_after=30,
+        )

@@ -90,6 +90,7 @@ class Deadlines:
     provisioning: float = 1_800
     launch: float = 300
     backend_call: float = 60  #: find, remove, and what stop takes beyond its grace
+    plugin_call: float = 60  #: a hook that a request waits for
     stop_grace: float = 5  #: between TERM and KILL, at most 20
     run_grace: float = 30  #: after maxJobDuration, for a backend that should have ended the run
     collecting: float = 600

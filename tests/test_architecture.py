@@ -42,8 +42,8 @@ TEXTS = {
     "",
 }
 
-#: modules beside the rooms that any room may import: plain values and events
-GROUND = {"clock", "ranges", "refusals", "settings"}
+#: modules beside the rooms that any room may import: plain values, events, waiting for the disk
+GROUND = {"clock", "ranges", "refusals", "settings", "syncing"}
 #: room: what else of compute_ref it may import, besides itself
 ROOMS = {
     "plugins": set(),

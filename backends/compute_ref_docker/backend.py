@@ -128,13 +128,15 @@ class DockerBackend(Backend):
         self._daemon.close()
 
     def _launched(self, name: str, place: Place) -> bool:
-        """Whether nothing may be started any more under this name."""
+        """Whether nothing may be started any more under this name: it was, or may have been."""
         if place.control.exit.exists():
             return True
         container = self._containers.find(name)
-        if container is None:
-            return place.control.started.exists()
-        return container.started is not None
+        if container is not None and container.started is not None:
+            return True
+        if not place.control.started.exists():
+            return False
+        return container is None or self._containers.may_have_started(container)
 
     def _launch(self, run: Run, name: str, recipe: Recipe, image: LocalImage) -> None:
         place = self._places.of(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from docker import APIClient
@@ -25,7 +25,7 @@ NEVER: Final = 1  # the year that daemons name where something has not taken pla
 CHUNK: Final = 2**16
 HEADER: Final = 8  # bytes before each piece of a log; the last four are its length
 ASK: Final = ["sh", "-c", "kill -TERM -1"]
-LATE: Final = 0.1  # seconds after its end in which a container's last events are told
+LAST_EVENTS: Final = timedelta(seconds=0.1)  # after a container's end, until they are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +140,33 @@ class Containers:
         with self._daemon.asked() as api:
             return bool(api.info().get("LiveRestoreEnabled")) or is_podman(api.version())
 
+    def may_have_started(self, container: Container) -> bool:
+        """Whether one that is not said to have started may have been, all the same.
+
+        A Docker daemon that is killed while it starts a container does not find out later that
+        it did. Only the daemon that made the container, and remembers that, can be believed.
+        Podman keeps no such memory, nor does a service of its own stand between.
+        """
+        events = self._events(container, self.now())
+        return events is not None and "create" not in events
+
     def events(self, container: Container) -> list[str] | None:
-        """What the daemon remembers to have happened to a container that ended.
+        """What the daemon remembers to have happened to a container until just after its end.
 
         None where it cannot be asked: Podman takes no fractions of seconds.
         """
-        until = f"{container.finished.timestamp() + LATE:.6f}" if container.finished else None
+        if container.finished is None:
+            return None
+        return self._events(container, container.finished + LAST_EVENTS)
+
+    def _events(self, container: Container, until: datetime) -> list[str] | None:
         about = {"container": [container.id], "type": ["container"]}
         with self._daemon.asked() as api:
-            if until is None or is_podman(api.version()):
+            if is_podman(api.version()):
                 return None
-            told = api.events(since="1", until=until, filters=about, decode=True)
+            told = api.events(
+                since="1", until=f"{until.timestamp():.6f}", filters=about, decode=True
+            )
             return [event["Action"] for event in told]
 
     @contextlib.contextmanager

@@ -13,6 +13,11 @@ STORAGE: Final = "The algorithm wrote more than the environment's disk holds."
 TIMEOUT: Final = "The algorithm reached the time limit."
 EVICTED: Final = "The Docker daemon was restarted, or somebody at it ended the algorithm."
 LOST: Final = Exit(None, ExitReason.LOST, "Neither process nor exit code is left.")
+UNKNOWN: Final = Exit(
+    None,
+    ExitReason.LOST,
+    "The Docker daemon ended while it started the algorithm, and does not know what became of it.",
+)
 BY_SIGNAL: Final = frozenset({137, 143, 255})  # how containers end along with their daemon
 
 

@@ -17,7 +17,7 @@ from compute_ref.plugins.disk import bytes_below
 from compute_ref.plugins.folders import take_back
 from compute_ref_docker.algorithm_log import AlgorithmLog
 from compute_ref_docker.containers import LIMITS, Container, Containers
-from compute_ref_docker.endings import LOST, Evidence, exit_of
+from compute_ref_docker.endings import LOST, UNKNOWN, Evidence, exit_of
 from compute_ref_docker.keeping import Bounds, Keeper
 from compute_ref_docker.places import Place
 
@@ -114,8 +114,10 @@ class Watch:
             self._accompany(container)
             container = self._containers.find(self._run)
         self._unless_closed()
-        if container is None or container.started is None:
-            return LOST
+        if container is None:
+            return self._lost(LOST)
+        if container.started is None:
+            return self._lost(UNKNOWN)
         return self._settle(container)
 
     def _accompany(self, container: Container) -> None:
@@ -135,11 +137,19 @@ class Watch:
             over.set()
             keeper.join()
 
-    def _settle(self, container: Container) -> Exit:
-        self._log_of(container).take(self._containers.log(container.id, follow=False))
+    def _lost(self, end: Exit) -> Exit:
+        """Nothing is settled for good: what was never launched is lost, too, and may be yet."""
+        self._take_back()
+        return end
+
+    def _take_back(self) -> None:
         if self._place.lent:
             with contextlib.suppress(FileNotFoundError):
                 take_back(self._place.folders)
+
+    def _settle(self, container: Container) -> Exit:
+        self._log_of(container).take(self._containers.log(container.id, follow=False))
+        self._take_back()
         end = exit_of(self._evidence(container))
         with contextlib.suppress(OSError):  # a full disk: it can be found out again
             self._place.control.write_exit(end)

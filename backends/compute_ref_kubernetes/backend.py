@@ -29,7 +29,7 @@ from compute_ref_kubernetes.labels import RUN, annotation, object_name
 from compute_ref_kubernetes.manifest import Recipe
 from compute_ref_kubernetes.observing import Observed
 from compute_ref_kubernetes.options import Options
-from compute_ref_kubernetes.removing import clear
+from compute_ref_kubernetes.removing import await_gone, clear
 from compute_ref_kubernetes.users import User
 from compute_ref_kubernetes.volume import Volume
 
@@ -107,7 +107,8 @@ class KubernetesBackend(Backend):
         if not control.exit.exists():
             keeper = self._keeper(name)
             keeper.end(STOPPED, grace)
-            keeper.settled.wait()
+            keeper.wait(None)
+            await_gone(self._observed, object_name(name))
 
     def remove(self, name: str) -> None:
         """Stop, then have the cluster forget the Job and its pods."""

@@ -13,6 +13,7 @@ from compute_ref.plugins.disk import bytes_below
 from compute_ref_kubernetes.endings import STORAGE, TIMEOUT
 
 SAMPLE: Final = 0.25  #: seconds between two looks at the outputs: the only sampling
+CUT_OFF: Final = timedelta(seconds=1)  #: the cluster tells a beginning in whole seconds
 SPARE: Final = 4  #: of the time, looks may take one part in so many
 
 
@@ -50,7 +51,7 @@ class Bounds:
         return max(0.0, min(waits)) if waits else None
 
     def _until(self, started: datetime) -> datetime:
-        return started + timedelta(seconds=self.limits.seconds)
+        return started + timedelta(seconds=self.limits.seconds) + CUT_OFF
 
     def _due(self) -> bool:
         return self.limits.disk > 0 and time.monotonic() >= self._look_at

@@ -26,7 +26,6 @@ from compute_ref_kubernetes.waiting import Trouble, hindrance, image_trouble
 NEVER: Final = 2**63  #: changes, more than there will be
 RETRY: Final = 2.0  #: seconds before a cluster that did not answer is asked again
 LATE: Final = "The algorithm did not begin within {} seconds: {}"
-CLOSED: Final = "the server ends; the run goes on"
 
 logger = logging.getLogger("compute_ref.kubernetes")
 
@@ -70,8 +69,8 @@ class Keeper:
     def _work(self) -> None:
         try:
             self._settle(self._see_through())
-        except Closed:
-            self._end = BackendUnavailable(CLOSED)
+        except Closed as closed:
+            self._end = closed
             if self._follower is not None:
                 self._follower.close()
         except Exception as fault:  # whoever waits is told
@@ -82,7 +81,7 @@ class Keeper:
             self.settled.set()
 
     def _see_through(self) -> Exit:
-        self._observed.begin()
+        self._observed.begin(self._job)
         while True:
             changes = NEVER
             pause: float | None = RETRY

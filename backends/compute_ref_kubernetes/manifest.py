@@ -31,7 +31,9 @@ true > /once/started || exit 4
 """
 #: The first process of a container gets no TERM that it does not ask for: this one hands it on to
 #: every other. The entrypoint's shell lives through it, and goes on once the algorithm has ended.
+#: Nodes keep standard output and error apart, and no order between them: so there is only one.
 ENTRY: Final = """\
+exec 2>&1
 (trap : TERM; eval "$1") &
 trap 'asked=1; kill -TERM -1' TERM
 while asked=; wait $!; code=$?; [ "$asked" ]; do :; done
@@ -88,7 +90,7 @@ class Recipe:
 
     def _pod(self, run: Run, image: str, once: Path) -> dict[str, Any]:
         mark = self.volume.mount(once, "/once", False)
-        guard = _container(GUARD, image, ["sh", "-c", ONCE], [mark], resources(run.limits))
+        guard = _container(GUARD, image, ["sh", "-c", ONCE], [mark], held(run.limits))
         tmp = {"medium": "Memory", "sizeLimit": str(self.options.tmp_size)}
         return {
             "restartPolicy": "Never",
@@ -113,10 +115,10 @@ class Recipe:
         command = ["sh", "-c", ENTRY, "sh", entrypoint]
         mounts = [*self.volume.mounts(run.folders), {"name": "tmp", "mountPath": TMP}]
         gpus = {self.options.gpu_resource: str(run.limits.gpus)} if run.limits.gpus else {}
-        held = {**resources(run.limits), **gpus}
+        most = {**held(run.limits), **gpus}
         variables = {"HOME": TMP, **environment_variables(run)}
         return {
-            **_container(ALGORITHM, image, command, mounts, held),
+            **_container(ALGORITHM, image, command, mounts, most),
             "env": [{"name": key, "value": _literal(value)} for key, value in variables.items()],
             "workingDir": "/data",
         }
@@ -134,8 +136,8 @@ class Recipe:
         return {key: value for key, value in chosen.items() if value}
 
 
-def resources(limits: Limits) -> dict[str, str]:
-    """What a container is given and held to; nothing for what is not limited."""
+def held(limits: Limits) -> dict[str, str]:
+    """What a container is held to; nothing for what is not limited."""
     found = {}
     if limits.cpus:
         found["cpu"] = f"{math.ceil(limits.cpus * 1000)}m"
@@ -151,14 +153,19 @@ def _container(
     image: str,
     command: list[str],
     mounts: list[dict[str, Any]],
-    held: Mapping[str, str],
+    most: Mapping[str, str],
 ) -> dict[str, Any]:
+    """A container that may use `most`, all of which is set aside for it but room for outputs.
+
+    They are not on the node's disk.
+    """
+    logs = {"ephemeral-storage": str(LOGS)} if "ephemeral-storage" in most else {}
     return {
         "name": name,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": [_literal(word) for word in command],
-        "resources": {"requests": held, "limits": held},
+        "resources": {"requests": {**most, **logs}, "limits": most},
         "securityContext": CONFINED,
         "volumeMounts": mounts,
     }

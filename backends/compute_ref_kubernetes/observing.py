@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from compute_ref.plugins import BackendUnavailable
 from compute_ref_kubernetes.cluster import Cluster, Kind
 from compute_ref_kubernetes.endings import Sight
 from compute_ref_kubernetes.labels import OBJECT, SERVER, label
 from compute_ref_kubernetes.pods import Object, Pod
 from compute_ref_kubernetes.watching import Watcher
 
+LATE: Final = 1000  #: removed runs of which a watch, which lags behind, may still tell
 
-class Closed(Exception):
-    """Nothing is watched any more: the server ends."""
+
+class Closed(BackendUnavailable):
+    """Nothing is watched any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the server ends; the run goes on")
 
 
 @dataclass
@@ -41,14 +47,17 @@ class Observed:
         self.selector: Final = f"{SERVER}={server}"
         self._changed = threading.Condition()
         self._runs: defaultdict[str, Shown] = defaultdict(Shown)
+        self._forgotten: deque[str] = deque(maxlen=LATE)
         self._watchers: list[Watcher] = []
         self._closed = False
 
-    def begin(self) -> None:
-        """Begin to watch, unless that is done."""
+    def begin(self, name: str) -> None:
+        """Take in what is told of a run from now on; raises Closed."""
         with self._changed:
             if self._closed:
-                raise Closed
+                raise Closed()
+            if name in self._forgotten:
+                self._forgotten.remove(name)
             if not self._watchers:
                 self._watchers = [
                     Watcher(self._cluster, kind, self.selector, self) for kind in Kind
@@ -88,7 +97,7 @@ class Observed:
                 lambda: self._closed or self._runs[name].changes > changes, seconds
             )
             if self._closed:
-                raise Closed
+                raise Closed()
 
     def wake(self, name: str) -> None:
         """Make whoever waits for a change of a run look at it."""
@@ -99,6 +108,7 @@ class Observed:
         """The run was removed."""
         with self._changed:
             self._runs.pop(name, None)
+            self._forgotten.append(name)
 
     def all(self, kind: Kind, found: Sequence[Object]) -> None:
         """All there are of a kind: what is not among them is gone."""
@@ -113,9 +123,11 @@ class Observed:
 
     def one(self, kind: Kind, found: Object, *, gone: bool) -> None:
         """One of a kind is new, has changed, or is gone."""
+        name = label(found, OBJECT)
         with self._changed:
-            self._take(kind, found, gone=gone)
-            self._count(label(found, OBJECT))
+            if name not in self._forgotten:
+                self._take(kind, found, gone=gone)
+                self._count(name)
 
     def _take(self, kind: Kind, found: Object, *, gone: bool) -> None:
         shown = self._runs[label(found, OBJECT)]

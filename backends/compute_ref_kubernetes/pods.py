@@ -87,6 +87,11 @@ class Pod:
         """Whether nothing of it is alive, as far as the cluster knows."""
         return self.gone or (self.phase in FINAL and "running" not in self.algorithm)
 
+    @property
+    def going(self) -> bool:
+        """Whether it was deleted, its processes have ended, and its node is about to let it go."""
+        return self.over and not self.gone and self.deleted is not None
+
     def condition(self, kind: str) -> Object | None:
         """One of its conditions."""
         return condition(self.shown, kind)

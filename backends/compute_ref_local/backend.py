@@ -29,7 +29,7 @@ from compute_ref_local.leftovers import end_all_below
 from compute_ref_local.manner import Manner
 from compute_ref_local.options import Options
 from compute_ref_local.pidfds import Supervisor, await_end, tell
-from compute_ref_local.probing import sandboxed, try_out
+from compute_ref_local.probing import BareUnusable, bare, sandboxed
 from compute_ref_local.sandbox import SandboxUnusable
 from compute_ref_local.starting import orders, start
 from compute_ref_local.users import Users
@@ -175,10 +175,11 @@ class LocalBackend(Backend):
             except SandboxUnusable as unusable:
                 reason = str(unusable)
                 self._refuse_unless_bearable(reason)
-        manner = Manner(None, own_users)
-        problem = try_out(self._try, manner, self._own)
-        if problem:
-            raise BackendUnavailable(_unusable(problem, own_users, self._own.parent))
+        try:
+            manner = bare(self._try, self._own, own_users)
+        except BareUnusable as unusable:
+            problem = _unusable(str(unusable), own_users, self._own.parent)
+            raise BackendUnavailable(problem) from unusable
         if self._options.sandbox != "none":
             user = "a user of their own" if own_users else "the server's user"
             logger.warning(UNHELD, reason, user)

@@ -18,11 +18,13 @@ NO = "no"
 class Manner:
     """Sandboxed by `bubblewrap` or not at all (None); `own_users`: each run has its own user.
 
-    `staged`: what the sandbox shows is first mounted where the run's user may walk to it.
+    `filtered`: calls that would hold memory out of sight are refused; `staged`: what the sandbox
+    shows is first mounted where the run's user may walk to it.
     """
 
     bubblewrap: Bubblewrap | None
     own_users: bool
+    filtered: bool = False
     staged: bool = False
 
     def described(self) -> str:
@@ -38,7 +40,7 @@ class Manner:
         return {
             "time": "by a supervisor, on the boot clock" if limits.seconds else NO,
             "cpu": _cpu(limits.cpus),
-            "memory": f"{WATCHED}, twice as much for each process" if limits.memory else NO,
+            "memory": self._memory() if limits.memory else NO,
             "disk": f"{WATCHED}, as much for each file" if limits.disk else NO,
             "processes": WATCHED if limits.processes else NO,
             "filesystem": inside if sandboxed else "file permissions" if alone else NO,
@@ -49,6 +51,10 @@ class Manner:
             if sandboxed
             else NO,
         }
+
+    def _memory(self) -> str:
+        unseen = "" if self.filtered else "; not what System V or memfds hold"
+        return f"{WATCHED}, twice as much for each process{unseen}"
 
 
 def cores_for(cpus: float, job_id: str) -> list[int]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Final
@@ -12,23 +13,45 @@ from typing import Final
 from compute_ref.plugins import Exit, Folders, Limits, Run
 from compute_ref_local.manner import Manner
 from compute_ref_local.sandbox import Bubblewrap, SandboxUnusable
+from compute_ref_local.supervision.calls import refusal
 
 ENTRYPOINT: Final = 'cat "$INPUTS/probe" > "$OUTPUTS/probe"'
 LIMITS: Final = Limits(seconds=20)
+FILTERS: Final = (True, False) if refusal() else (False,)
 
 Trial = Callable[[Manner, Run], tuple[Exit, str]]
 
 
+class BareUnusable(Exception):
+    """Not even a run without a sandbox comes to a good end; the text says what was wrong."""
+
+
 def sandboxed(trial: Trial, folder: Path, own_users: bool) -> Manner:
-    """The way in which bubblewrap works here, or SandboxUnusable with the reason."""
-    bubblewrap = Bubblewrap.find()
-    said = ""
-    for staged in (True, False) if own_users else (False,):
-        manner = Manner(bubblewrap, own_users, staged)
-        said = try_out(trial, manner, folder)
-        if not said:
-            return manner
-    raise SandboxUnusable(f"bubblewrap does not work here ({said})")
+    """The best way in which bubblewrap works here, or SandboxUnusable with the reason."""
+    bubblewrap, stages = Bubblewrap.find(), (True, False) if own_users else (False,)
+    ways = (Manner(bubblewrap, own_users, *way) for way in itertools.product(FILTERS, stages))
+    found, said = _first(ways, trial, folder)
+    if found is None:
+        raise SandboxUnusable(f"bubblewrap does not work here ({said})")
+    return found
+
+
+def bare(trial: Trial, folder: Path, own_users: bool) -> Manner:
+    """The best way without a sandbox, or BareUnusable with the reason."""
+    found, said = _first((Manner(None, own_users, way) for way in FILTERS), trial, folder)
+    if found is None:
+        raise BareUnusable(said)
+    return found
+
+
+def _first(ways: Iterable[Manner], trial: Trial, folder: Path) -> tuple[Manner | None, str]:
+    """The first way that works, or None and what was wrong with the last one."""
+    problem = ""
+    for manner in ways:
+        problem = try_out(trial, manner, folder)
+        if not problem:
+            return manner, ""
+    return None, problem
 
 
 def try_out(trial: Trial, manner: Manner, folder: Path) -> str:

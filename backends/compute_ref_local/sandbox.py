@@ -15,7 +15,11 @@ from compute_ref.plugins import Run
 from compute_ref_local.supervision.child import STATUS
 
 LINKED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-ETC: Final = ("/etc/ld.so.cache", "/etc/localtime")
+ETC: Final = (
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/alternatives",  # links only, through which programs such as awk are found
+)
 ETC_NETWORK: Final = ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt")
 APART: Final = (
     "--unshare-user",
@@ -139,17 +143,7 @@ def _etc(network: bool) -> list[str]:
     for name in (*ETC, *(ETC_NETWORK if network else ())):
         if Path(name).exists():
             arguments += ["--ro-bind", str(Path(name).resolve()), name]
-    for link in _alternatives():
-        arguments += ["--symlink", str(link.readlink()), str(link)]
     return arguments
-
-
-def _alternatives() -> Iterator[Path]:
-    """Programs such as awk, which are links through /etc/alternatives."""
-    folder = Path("/etc/alternatives")
-    for link in folder.iterdir() if folder.is_dir() else ():
-        if link.is_symlink() and link.readlink().is_relative_to("/usr"):
-            yield link
 
 
 def _interpreter() -> tuple[str, ...]:

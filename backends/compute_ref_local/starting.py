@@ -16,6 +16,7 @@ from compute_ref_local.control import Control
 from compute_ref_local.manner import Manner, cores_for
 from compute_ref_local.pidfds import Supervisor
 from compute_ref_local.sandbox import Sources, home
+from compute_ref_local.supervision.child import FILTER
 from compute_ref_local.supervision.orders import Orders
 
 PROGRAM: Final = (
@@ -26,6 +27,7 @@ GRACE: Final = 5.0  # seconds between TERM and KILL at the time limit
 LOG: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 TASKS_PER_PROCESS: Final = 4  # threads that the kernel allows before the watch sees a process
 SPARE_TASKS: Final = 64
+LOCKED: Final = 2**16  # bytes: a single one may pin a huge page, which then is in no process
 SPARE_BYTES: Final = 2**20  # so that a file that is cut off is seen to be more than is allowed
 
 
@@ -40,6 +42,7 @@ def orders(
     around = []
     if manner.bubblewrap:
         around = manner.bubblewrap.command(run, uid or os.geteuid(), sources, bind)
+        around[1:1] = ["--seccomp", str(FILTER)] if manner.filtered else []
     return {
         "program": around[0] if around else shutil.which("sh") or "/bin/sh",
         "argv": [*around, *shell],
@@ -48,6 +51,7 @@ def orders(
         "cwd": "/" if around else root,
         "uid": uid,
         "sandboxed": bool(around),
+        "filtered": manner.filtered,
         "mounts": sources.mounts,
         "stage": sources.stage,
         "cores": cores_for(limits.cpus, run.job_id),
@@ -117,7 +121,7 @@ def _shell(run: Run, root: str) -> list[str]:
 
 
 def _rlimits(limits: Limits) -> dict[str, int]:
-    found = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 1024}
+    found = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 1024, "RLIMIT_MEMLOCK": LOCKED}
     if limits.disk:
         found["RLIMIT_FSIZE"] = limits.disk + SPARE_BYTES
     if limits.memory:

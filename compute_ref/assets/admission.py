@@ -9,9 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
-
-import pluggy
+from typing import Any, Protocol
 
 from compute_ref.assets.algorithms import (
     Rules,
@@ -48,13 +46,16 @@ class Checksums(Protocol):
 
 
 class Admission:
-    """Admits starts. `runs_images` tells of an environment whether its backend runs images."""
+    """Admits starts. `hooks` answers ``resolve_did`` and ``verify_order``, as pluggy's relay does.
+
+    `runs_images` tells of an environment whether its backend runs images.
+    """
 
     def __init__(
         self,
         environments: Sequence[Environment],
         trust: Trust,
-        hooks: pluggy.HookRelay,
+        hooks: Any,
         checksums: Checksums,
         orders: OrderBook,
         runs_images: Callable[[str], bool],

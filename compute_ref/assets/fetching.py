@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Final
-
-import pluggy
 
 from compute_ref.plugins import FileObject, FileUnavailable, OpenFile, WebClient
 
@@ -16,9 +15,12 @@ UNKNOWN_TYPE: Final = "application/octet-stream"
 
 
 class Fetcher:
-    """Asks plug-ins for files; `most_bytes` is the size that one file may have."""
+    """Asks plug-ins for files; `most_bytes` is the size that one file may have.
 
-    def __init__(self, hooks: pluggy.HookRelay, web: WebClient, most_bytes: int) -> None:
+    `hooks` answers ``open_file``, as pluggy's relay does.
+    """
+
+    def __init__(self, hooks: Any, web: WebClient, most_bytes: int) -> None:
         self._hooks = hooks
         self._web = web
         self.most_bytes = most_bytes
@@ -91,6 +93,8 @@ def chunks(stream: BinaryIO, most_bytes: int) -> Iterator[bytes]:
 
 def _read(stream: BinaryIO) -> bytes:
     try:
+        if isinstance(stream, io.BufferedReader):  # whose read() waits until there are so many
+            return stream.read1(CHUNK)
         return stream.read(CHUNK)
     except OSError:
         raise FileUnavailable("A file of the asset cannot be read to its end.") from None

@@ -86,6 +86,12 @@ def begin(given: Given) -> tuple[ComputeRef, Settings, socket]:
     except OptionRefused as refused:
         key, _, mend = str(refused).partition(": ")
         raise given.error(key, mend) from refused
+    except BackendUnavailable as unusable:
+        text = str(unusable)  # which may be about a key that was set
+        keys = (key for key in given.sources if key.startswith("backends.") and key in text)
+        if named := next(keys, None):
+            raise given.error(named, text) from unusable
+        raise
     except StoreDamaged as damaged:
         raise ConfigurationError(f"{server.data_dir / JOURNAL}: {damaged}") from damaged
     except OSError as failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, pre_load, validate
@@ -258,12 +259,18 @@ def loaded(
         if name.partition(".")[0] not in parameters
     }
     try:
-        found: dict[str, Any] = schema().load(parameters)
+        found: dict[str, Any] = _reader(schema).load(parameters)
     except ValidationError as error:
         raise Malformed({**flat(error.messages), **wrong}) from error
     if wrong:
         raise Malformed(wrong)
     return found
+
+
+@cache
+def _reader(schema: type[Request]) -> Request:
+    """One instance for all requests: to make one costs as much as to read with it."""
+    return schema()
 
 
 def flat(messages: Any, path: str = "") -> dict[str, list[str]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-
-import pluggy
+from functools import partial
+from typing import Any
 
 from compute_ref.assets.fetching import Fetcher
+from compute_ref.http.hooks import BoundedHooks
 from compute_ref.plugins import FileObject, WebClient
 from compute_ref.refusals import ServerBusy
 
@@ -31,17 +32,30 @@ class SlowCalls:
 
 
 class PatientFetcher(Fetcher):
-    """A fetcher that hashes what lies elsewhere only while it holds a slow call's place."""
+    """The fetcher of requests; `timeout` is the seconds in which a file must be hashed.
+
+    It hashes what lies elsewhere only while it holds a slow call's place.
+    """
 
     def __init__(
-        self, hooks: pluggy.HookRelay, web: WebClient, most_bytes: int, slow: SlowCalls
+        self, hooks: BoundedHooks, web: WebClient, most_bytes: int, slow: SlowCalls, timeout: float
     ) -> None:
         super().__init__(hooks, web, most_bytes)
+        self._bounded = hooks
         self._slow = slow
+        self._timeout = timeout
 
     def checksum(self, files: Sequence[FileObject]) -> str:
-        """Concatenated SHA-256 hex of the files, in order; or ServerBusy."""
+        """Concatenated SHA-256 hex of the files, in order; or ServerBusy, PluginUnavailable."""
         if all(file["type"] == "file" for file in files):
             return super().checksum(files)
         with self._slow.place():
             return super().checksum(files)
+
+    def _digest(self, file: FileObject) -> str:
+        digest = partial(super()._digest, file)
+        return self._bounded.ask("reading a file", digest, self._timeout)
+
+    def _info(self, file: FileObject, checksum: bool, most_bytes: int) -> dict[str, Any]:
+        info = partial(super()._info, file, checksum, most_bytes)
+        return self._bounded.ask("reading a file", info, self._timeout) if checksum else info()

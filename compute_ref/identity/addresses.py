@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from Crypto.Hash import keccak
@@ -15,6 +16,7 @@ def keccak256(data: bytes) -> bytes:
     return keccak.new(digest_bits=256, data=data).digest()
 
 
+@lru_cache(4096)
 def checksum_address(address: str) -> str:
     """`address` in EIP-55 case, whatever case it came in; ValueError where it is malformed."""
     if not PATTERN.fullmatch(address):

@@ -12,6 +12,7 @@ from tempfile import mkstemp
 
 from compute_ref.identity.curve import PrivateKey
 from compute_ref.identity.signatures import address_of, signing_hash
+from compute_ref.syncing import sync_folder
 
 
 class KeyFileUnsafe(Exception):
@@ -83,14 +84,6 @@ def write_key(path: Path, account: Account) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.link(draft, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         Path(draft).unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

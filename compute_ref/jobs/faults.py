@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final, NoReturn
 
 from compute_ref.jobs.endings import Ending
@@ -27,6 +28,12 @@ HOMELESS: Final = Ending(
     FinishReason.BACKEND,
     "The job's environment is no longer configured on this server. Start it in another one.",
     sound=False,
+)
+FORSAKEN: Final = replace(
+    HOMELESS,
+    message="The job's environment is no longer configured on this server. Its algorithm was"
+    " launched and may still run until an environment with the same backend is configured: tell the"
+    " server's operator. Start the job in another environment.",
 )
 
 
@@ -62,17 +69,31 @@ class NoBackend(Backend):
         self._missing()
 
     def remove(self, name: str) -> None:
-        """Raise BackendUnavailable."""
-        self._missing()
+        """Leave it to the sweep of the backend that has it."""
 
     def _missing(self) -> NoReturn:
         raise BackendUnavailable("the environment is no longer configured")
 
 
 def end_homeless(house: House, job: Job) -> None:
-    """End a job whose environment is gone from the configuration."""
+    """End a job whose environment is gone from the configuration.
+
+    What may still run of it is known by name only: the sweep of its backend ends it, now or once
+    an environment uses that backend again.
+    """
     environment = Environment(id=job.environment, backend="")
-    end_by_fault(Turn(house, environment, NoBackend(), job), HOMELESS)
+    turn = Turn(house, environment, NoBackend(), job)
+    if job.launched is None or job.status >= Status.FILTERING:
+        end_by_fault(turn, HOMELESS)
+        return
+    log.warning(
+        "job %s: its environment %s is no longer configured; what still runs of it as %s is ended"
+        " as soon as the server is started with any environment on the same backend",
+        job.job_id,
+        job.environment,
+        job.launched,
+    )
+    end_by_fault(turn, FORSAKEN)
 
 
 def end_by_fault(turn: Turn, ending: Ending = FAULT) -> None:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from compute_ref.syncing import sync_folder
+
 
 class JournalFile(Protocol):
     """A file that grows at its end and is read anywhere."""
@@ -175,12 +177,3 @@ def append_all(file: JournalFile, data: bytes) -> None:
 
 def _full() -> int:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names made, renamed or removed in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,10 +13,11 @@ from typing import Final
 from compute_ref.jobs import checkpoint
 from compute_ref.jobs.compaction import DRAFT, JOURNAL, Interrupted, compact
 from compute_ref.jobs.entries import Summary, Watcher
-from compute_ref.jobs.files import Disk, sync_folder
+from compute_ref.jobs.files import Disk
 from compute_ref.jobs.journal import Journal
 from compute_ref.jobs.records import StoreDamaged
 from compute_ref.refusals import StoreUnavailable
+from compute_ref.syncing import sync_folder
 
 logger = logging.getLogger("compute_ref.store")
 

@@ -7,6 +7,8 @@ import threading
 from collections import deque
 from typing import Any
 
+from pluggy import HookImpl
+
 from compute_ref.jobs.model import Job
 
 log = logging.getLogger(__name__)
@@ -35,10 +37,19 @@ class Notices:
 
     def _tell(self) -> None:
         while (job := self._next()) is not None:
-            try:
-                self._hooks.job_changed(job=job)
-            except Exception:
-                log.exception("a plug-in failed in job_changed; the job goes on")
+            for listener in reversed(self._hooks.job_changed.get_hookimpls()):  # as pluggy calls
+                self._tell_one(listener, job)
+
+    def _tell_one(self, listener: HookImpl, job: Job) -> None:
+        """Tell one plug-in apart from the others: pluggy's own call ends at the first that raises.
+
+        A plug-in's function names what it wants of the hook's arguments, here `job` or nothing.
+        """
+        try:
+            listener.function(*(job for _ in listener.argnames))
+        except Exception:
+            name = listener.plugin_name
+            log.exception("the plug-in %s failed in job_changed; the job goes on", name)
 
     def _next(self) -> Job | None:
         with self._lock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,9 +24,14 @@ from compute_ref.assets.plan import Algorithm, Dataset, Plan, short_did
 from compute_ref.jobs.copies import copy
 from compute_ref.plugins import FileObject, FileUnavailable, Folders
 
+logger = logging.getLogger(__name__)
 Log = Callable[[str], None]
 READABLE: Final = 0o644
 EXECUTABLE: Final = 0o755
+FAULT: Final = (
+    "The server or a plug-in failed while it put the files in place. Try again later, or tell the"
+    " server's operator."
+)
 
 
 class DataFailed(Exception):
@@ -49,12 +55,12 @@ class Provisioner:
 
     def __call__(self, plan: Plan, folders: Folders, cancel: Event, log: Log) -> None:
         """Fill empty `folders`; raises DataFailed or AlgorithmFailed. May be repeated."""
-        with _failing(DataFailed):
+        with _failing(DataFailed, folders):
             for dataset in plan.datasets:
                 self._dataset(dataset, folders, cancel)
                 log(f"Fetched {len(dataset.files)} file(s) of {dataset.document_id}.")
             _write_json(folders.inputs / "algoCustomData.json", plan.algorithm.custom_data)
-        with _failing(AlgorithmFailed):
+        with _failing(AlgorithmFailed, folders):
             self._algorithm(plan.algorithm, folders, cancel)
             log("The algorithm is in place.")
 
@@ -107,13 +113,19 @@ class Provisioner:
 
 
 @contextmanager
-def _failing(event: type[Exception]) -> Iterator[None]:
+def _failing(event: type[Exception], folders: Folders) -> Iterator[None]:
+    """Raise `event` for whatever goes wrong; the log has what a plug-in must not raise."""
     try:
         yield
+    except Cancelled:
+        raise
     except FileUnavailable as failed:
         raise event(str(failed)) from failed
     except OSError as failed:
         raise event(f"The server could not store what it fetched: {failed.strerror}.") from failed
+    except Exception as fault:
+        logger.exception("job %s: provisioning failed", folders.root.parent.name)
+        raise event(FAULT) from fault
 
 
 @contextmanager

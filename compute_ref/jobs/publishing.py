@@ -12,7 +12,6 @@ from functools import partial
 
 from compute_ref.jobs.calls import CallFailed
 from compute_ref.jobs.endings import STOPPED, Ending, by_backend, by_filter, by_size
-from compute_ref.jobs.files import sync_folder
 from compute_ref.jobs.messages import publish_logs as publish_log_files
 from compute_ref.jobs.model import FinishReason, Job, Result, ResultType, Status
 from compute_ref.jobs.outputs import OUTPUTS, Allowance, OutputsExceeded, collect, seal
@@ -20,6 +19,7 @@ from compute_ref.jobs.trees import remove_tree
 from compute_ref.jobs.turn import Phase, Turn
 from compute_ref.jobs.workspace import COLLECTED, RESULTS
 from compute_ref.settings import GIB, MIB
+from compute_ref.syncing import sync_folder
 
 log = logging.getLogger(__name__)
 

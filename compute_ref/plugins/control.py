@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from compute_ref.plugins.backend import Exit, ExitReason
+from compute_ref.syncing import sync_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,7 @@ def write(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def read(path: Path) -> Any:

@@ -8,8 +8,9 @@ A plug-in implements any of them::
     def resolve_did(did): ...
 
 and is found by an entry point in the group ``compute_ref``. Hooks are called from several
-threads; one that hangs or raises costs the job or the request it was asked for. ``docs/plugins.md``
-has the rest: threads, deadlines, examples.
+threads; one that hangs or raises costs the job or the request it was asked for, and requests wait
+for resolve_did, open_file and verify_order as long as ``deadlines.plugin_call`` says.
+``docs/plugins.md`` has the rest: threads, deadlines, examples.
 """
 
 from __future__ import annotations
@@ -84,4 +85,7 @@ def publish_results(job: Job, folder: Path, output: Mapping[str, Any] | None) ->
 
 @hookspec
 def job_changed(job: Job) -> None:
-    """After each change of a job's status. Must return fast; what it raises is only logged."""
+    """After each change of a job's status. Must return fast; what it raises is only logged.
+
+    Each plug-in is told on its own, so there is nothing for a hook wrapper to wrap.
+    """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,16 @@ class OptionRefused(ValueError):
     """A backend cannot use its own table; the text begins with the key."""
 
 
+class PluginsClash(ValueError):
+    """Installed distributions offer plug-ins of one name; the text says what to do."""
+
+    def __init__(self, name: str, distributions: Iterable[str]) -> None:
+        super().__init__(
+            f'more than one installed distribution offers a plug-in named "{name}":'
+            f" {', '.join(distributions)}; uninstall one of them, or have it renamed"
+        )
+
+
 class GivenBackends:
     """A plug-in that offers backends which are already there."""
 
@@ -43,7 +54,11 @@ class GivenBackends:
 
 
 def plugin_manager(plugins: Iterable[object]) -> pluggy.PluginManager:
-    """Every installed plug-in of the group ``compute_ref``, and `plugins` before them."""
+    """Every installed plug-in of the group ``compute_ref``, and `plugins` before them.
+
+    Raises PluginsClash where two installed ones have one name: pluggy would leave out the second.
+    """
+    _check_names(entry_points(group=GROUP))
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     manager.load_setuptools_entrypoints(GROUP)
@@ -51,6 +66,13 @@ def plugin_manager(plugins: Iterable[object]) -> pluggy.PluginManager:
         manager.register(plugin)
     manager.check_pending()
     return manager
+
+
+def _check_names(installed: EntryPoints) -> None:
+    for name in installed.names:
+        homes = sorted(point.dist.name for point in installed.select(name=name) if point.dist)
+        if len(homes) > 1:
+            raise PluginsClash(name, homes)
 
 
 def make_backends(

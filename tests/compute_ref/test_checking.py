@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -18,7 +18,7 @@ from compute_ref.clock import Clock
 from compute_ref.identity.keys import Account, write_key
 from compute_ref.jobs.store import Store
 from compute_ref.plugins import hookimpl
-from compute_ref.plugins.registry import plugin_manager
+from compute_ref.plugins.registry import PluginsClash, plugin_manager
 from compute_ref.settings import Catalogue, Environment, Queue, Server, Settings
 from compute_ref.testing.kit import sample_ddo
 
@@ -139,3 +139,15 @@ def test_what_a_plug_in_refuses_of_its_options_is_told(
     seen = found(settings)
     assert (seen["plug-ins"].well, seen["plug-ins"].said) == (False, "picky.key: must be 2")
     assert seen["backend local"].well
+
+
+def test_two_plug_ins_of_one_name_are_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clash(given: object) -> NoReturn:
+        raise PluginsClash("twice", ["first-plugin", "second-plugin"])
+
+    monkeypatch.setattr(checking, "plugin_manager", clash)
+    seen = found(settings)
+    assert (seen["plug-ins"].well, "second-plugin" in seen["plug-ins"].said) == (False, True)
+    assert seen["catalogue"].well

@@ -367,12 +367,17 @@ def test_every_key_is_documented_with_its_default() -> None:
 
 def test_every_key_of_a_built_in_backend_is_documented_with_its_default() -> None:
     from compute_ref_docker import options as docker
+    from compute_ref_kubernetes import options as kubernetes
     from compute_ref_local import options as local
 
-    tables = {"docker": docker.Options, "local": local.Options}
+    defaults: dict[str, Any] = {
+        "docker": docker.Options(),
+        "kubernetes": kubernetes.Options(),
+        "local": local.Options(),
+    }
     expected = {
-        f"backends.{name}.{key.name}": shown(key.default)
-        for name, options in tables.items()
+        f"backends.{name}.{key.name}": shown(getattr(options, key.name))
+        for name, options in defaults.items()
         for key in fields(options)
     }
     documented = {key: text for key, text in rows().items() if key.startswith("backends.")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shlex
 import subprocess
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from compute_ref.demo import ALGORITHM, DATASET
+from tests.backends.docker.conftest import NEEDED
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 COMMANDS = [line.strip() for line in README.splitlines() if line.startswith("    ")]
 LINKS = re.findall(r"\]\((?!https?://)([^)#]+)", README)
 
@@ -62,3 +65,19 @@ def test_a_server_of_ones_own_runs_the_job_that_is_shown(tmp_path: Path) -> None
             server.terminate()
     assert done.returncode == 0, done.stderr
     assert "completed" in done.stdout
+
+
+def test_every_environment_of_the_tests_is_told_with_what_it_needs() -> None:
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini")
+    told = re.findall(r"^\| `tox -e (\w+)`", CONTRIBUTING, re.MULTILINE)
+    first = tox["tox"]["env_list"].split(", ")
+    others = [name.removeprefix("testenv:") for name in tox.sections()[2:]]
+    assert sorted(told) == sorted({*first, *others})
+
+
+@pytest.mark.parametrize("package", ["bubblewrap", *NEEDED.values()])
+def test_ci_installs_what_contributors_are_told_to_install(package: str) -> None:
+    words = re.findall(r"[\w.-]+", (ROOT / ".ci/run").read_text(encoding="utf-8"))
+    assert package in words
+    assert package in CONTRIBUTING

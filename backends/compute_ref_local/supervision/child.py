@@ -9,7 +9,16 @@ import resource
 import signal
 from collections.abc import Sequence
 
-from .kernel import NO_NEW_PRIVS, PDEATHSIG, bind, mount_memory, own_mounts, prctl
+from .calls import refusal
+from .kernel import (
+    NO_NEW_PRIVS,
+    PDEATHSIG,
+    bind,
+    mount_memory,
+    own_mounts,
+    prctl,
+    refuse_calls,
+)
 from .processes import processes
 
 TYPE_CHECKING = False
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
     from .orders import Orders
 
 STATUS = 3  # the descriptor on which the sandbox tells how it went
+FILTER = 4  # and the one from which it reads what calls to refuse
 FIRST_TO_END = b"1000"  # for the kernel, when the machine has no memory left
 
 
@@ -28,6 +38,8 @@ def become(orders: Orders, output: int, status: int, parent: int) -> None:
     os.dup2(status, STATUS)
     os.set_inheritable(STATUS, orders["sandboxed"])
     os.closerange(STATUS + 1, 65_536)
+    if orders["filtered"] and orders["sandboxed"]:
+        _hand_over(refusal())
     if orders["mounts"]:
         show(orders["mounts"], orders["stage"])
     _limit(orders)
@@ -37,6 +49,8 @@ def become(orders: Orders, output: int, status: int, parent: int) -> None:
         raise OSError("the supervisor has ended")
     if not orders["sandboxed"]:
         prctl(NO_NEW_PRIVS, 1)
+        if orders["filtered"]:
+            refuse_calls(refusal())
     os.umask(0o022)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
@@ -60,6 +74,14 @@ def show(sources: Sequence[str], stage: str) -> None:
         else:
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
         bind(f"/proc/self/fd/{place}", target)
+
+
+def _hand_over(program: bytes) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, program)
+    os.close(writing)
+    os.dup2(reading, FILTER)
+    os.set_inheritable(FILTER, True)
 
 
 def _limit(orders: Orders) -> None:

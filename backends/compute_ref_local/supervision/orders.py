@@ -7,10 +7,10 @@ class Orders(TypedDict):
     """Everything about one run; 0 is no limit.
 
     `program`, `argv`, `env`, `cwd` and `uid` (None: as the supervisor) start it; `sandboxed` is
-    whether the first two processes are bubblewrap's; `mounts` are sources to be shown below
-    `stage` under their numbers. `tasks` bounds threads, `memory`, `disk` (below `outputs`) and
-    `log_limit` are bytes, `seconds` and `grace` real time. The rest are paths of the run's
-    control folder, `record` is removed at the end.
+    whether the first two processes are bubblewrap's, `filtered` whether calls are refused;
+    `mounts` are sources to be shown below `stage` under their numbers. `tasks` bounds threads,
+    `memory`, `disk` (below `outputs`) and `log_limit` are bytes, `seconds` and `grace` real time.
+    The rest are paths of the run's control folder, `record` is removed at the end.
     """
 
     program: str
@@ -19,6 +19,7 @@ class Orders(TypedDict):
     cwd: str
     uid: int | None
     sandboxed: bool
+    filtered: bool
     shell: list[str]
     mounts: list[str]
     stage: str

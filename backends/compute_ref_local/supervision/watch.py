@@ -1,5 +1,7 @@
 """Supervising one algorithm from its start to the end of the last of its processes."""
 
+# pathlib would lengthen the start of every job:
+# ruff: noqa: PTH116
 from __future__ import annotations
 
 import os
@@ -7,11 +9,13 @@ import select
 import signal
 
 from .child import become
+from .disk import disk_of
 from .ending import exit_code, tell
 from .kernel import ticks
-from .measures import disk_of, memory_of
+from .memory import memory_of, scratch_of
 from .output import Output
 from .processes import descendants, end, parent_of, read, send
+from .removed import removed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +38,9 @@ class Supervision:
     def __init__(self, orders: Orders, wakeup: int) -> None:
         self.orders = orders
         self.wakeup = wakeup
+        self.around = AROUND if orders["sandboxed"] else 0
+        self.uid = os.geteuid() if orders["uid"] is None else orders["uid"]
+        self.device = os.stat(orders["outputs"]).st_dev
         self.reason, self.message = "exited", ""
         self.until = ticks() + orders["seconds"] if orders["seconds"] else None
         self.kill_at: float | None = None
@@ -114,20 +121,32 @@ class Supervision:
         if self.kill_at is not None:
             self.ask_inner()
         pids = descendants()
-        around = AROUND if self.orders["sandboxed"] else 0
-        if 0 < self.orders["processes"] < len(pids) - around:
+        if 0 < self.orders["processes"] < len(pids) - self.around:
             self.force("exited", PROCESSES)
-        elif 0 < self.orders["memory"] < memory_of(pids, self.orders["memory"]):
-            self.force("oom", OOM)
         else:
-            self.look_at_disk(pids)
+            self.look_at_files(pids)
         took = ticks() - began
         return ticks() + max(SAMPLE, took * SPARE)
 
-    def look_at_disk(self, pids: list[int]) -> None:
-        """End the run where it holds more of the disk than it may."""
+    def look_at_files(self, pids: list[int]) -> None:
+        """End the run where processes and files hold more of memory or disk than they may."""
+        nameless = removed(pids, self.uid, self.device)
+        if nameless is None:
+            self.force("oom", OOM)
+            return
+        on_disk = nameless.pop(self.device, 0)
+        if self.orders["sandboxed"]:
+            nameless |= scratch_of(pids[self.around :])
+        limit = self.orders["memory"]
+        if 0 < limit < memory_of(pids, sum(nameless.values()), limit):
+            self.force("oom", OOM)
+        else:
+            self.look_at_disk(on_disk)
+
+    def look_at_disk(self, nameless: int) -> None:
+        """End the run where its outputs, and files without a name, are more than they may be."""
         limit = self.orders["disk"]
-        if limit and disk_of(self.orders["outputs"], pids, limit) > limit:
+        if limit and nameless + disk_of(self.orders["outputs"], limit) > limit:
             self.force("storage", STORAGE)
 
     def keep_time(self) -> None:
@@ -158,7 +177,7 @@ class Supervision:
         The entrypoint's shell is left out while it waits for the algorithm: its end would be the
         end of all, at once.
         """
-        pids = descendants()[AROUND if self.orders["sandboxed"] else 0 :]
+        pids = descendants()[self.around :]
         if len(pids) > 1 and parent_of(pids[1]) == pids[0]:
             words = read(f"/proc/{pids[0]}/cmdline").split(b"\0")[:-1]
             if words == [os.fsencode(word) for word in self.orders["shell"]]:
@@ -197,7 +216,7 @@ class Supervision:
 
     def look_at_the_end(self) -> None:
         """What went too fast to be seen: a full disk, or memory that the kernel refused."""
-        self.look_at_disk([])
+        self.look_at_disk(0)
         if self.status and 0 < self.orders["memory"] < self.peak:
             self.because("oom", OOM)
 

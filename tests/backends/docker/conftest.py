@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,11 +29,20 @@ from tests.backends.docker.daemons import (
 )
 from tests.backends.docker.rootfs import LOUD, base, build, load, tar_of
 
+#: programs that the tests start, and the packages of Debian that have them
+NEEDED = {
+    "dockerd": "docker.io",
+    "docker-registry": "docker-registry",
+    "podman": "podman",
+    "catatonit": "catatonit",
+    "busybox": "busybox-static",
+}
 NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
 PRIVATE = ["--iptables=false", "--bridge=none"]
 UNPINNED = Image("base", "1", "")
 UID = 65_000  # that algorithms run as
-SUBNET, GATEWAY, BRIDGE = "10.213.77.0/24", "10.213.77.1", "cr-test"
+NET = f"10.213.{os.getpid() % 250}"  # so that tests may run twice at once
+SUBNET, GATEWAY, BRIDGE = f"{NET}.0/24", f"{NET}.1", f"cr-test{os.getpid()}"
 
 
 class Place:
@@ -133,15 +143,24 @@ def running_engine(engine: Engine) -> Iterator[Engine]:
         with engine.client() as api:
             load(api, base(), "base")
         yield engine
-        with engine.client() as api:
-            for container in api.containers(all=True):
-                api.remove_container(container, force=True, v=True)
+        engine.clear()
     finally:
         engine.end()
+        engine.end_shims()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_proxies() -> Iterator[None]:
+def able() -> None:
+    """A machine on which nothing can be tested says what it needs."""
+    if os.geteuid() != 0:
+        pytest.fail("these tests start daemons: run them as root", pytrace=False)
+    packages = {package for program, package in NEEDED.items() if shutil.which(program) is None}
+    if packages:
+        pytest.fail(f"these tests need: apt install {' '.join(sorted(packages))}", pytrace=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_proxies(able: None) -> Iterator[None]:
     """No credentials and settings of this machine's user are read."""
     with pytest.MonkeyPatch.context() as patch, short_folder("docker-config-") as folder:
         patch.setenv("DOCKER_CONFIG", str(folder))
@@ -230,8 +249,3 @@ def _registry(*, private: bool) -> Iterator[Registry]:
             yield registry
         finally:
             registry.end()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def as_root() -> None:
-    assert os.geteuid() == 0, "these tests start daemons, which needs root"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -151,9 +152,24 @@ class Engine:
         mark = f"{self.folder}/exec/containerd/containerd.toml".encode()
         return [pid for pid in running() if mark in of_process(pid, "cmdline")]
 
+    def end_shims(self) -> None:
+        """End what a killed daemon left behind for containers that it no longer knew."""
+        mark = f"{self.folder}/exec/containerd/containerd.sock".encode()
+        for pid in running():
+            if mark in of_process(pid, "cmdline"):
+                os.kill(pid, signal.SIGKILL)
+
     def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.end(number)
         self.start()
+
+    def clear(self) -> None:
+        """Remove all containers; on return there is none, whoever removed it."""
+        with self.client() as api:
+            for container in api.containers(all=True):
+                with suppress(docker.errors.APIError):  # gone, or its removal is under way
+                    api.remove_container(container, force=True, v=True)
+            until(lambda: not api.containers(all=True), "the removal of all containers")
 
     def run(self, *command: str, image: str = "base:1", **options: Any) -> str:
         """Run a container of the test's own to its end; returns what it wrote."""
@@ -185,6 +201,16 @@ class Podman(Engine):
         options = [f"--{option}={folder / name}" for option, name in places.items()]
         options += ["--cgroup-manager=cgroupfs", "--events-backend=file", "--storage-driver=vfs"]
         return ["podman", *options, *self.options, "system", "service", "--time=0", self.host]
+
+    def helpers(self) -> list[int]:
+        """Also those that clean up after containers, and make the folder anew if they are late."""
+        place = os.fsencode(self.folder)
+        return [
+            pid
+            for pid in running()
+            if (words := of_process(pid, "cmdline"))[:1] and words[0].endswith(b"podman")
+            if any(place in word for word in words)
+        ]
 
     def environment(self) -> Mapping[str, str]:
         """Registries as ``allow`` says."""
@@ -233,13 +259,22 @@ class Registry:
         assert digest, lines
         return digest[1]
 
-    def credentials(self, folder: Path) -> None:
+    def credentials(self, folder: Path, password: str = PASSWORD) -> None:
         """Write a configuration of Docker's that has them."""
-        import base64
-
-        both = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        both = base64.b64encode(f"{USER}:{password}".encode()).decode()
         folder.mkdir(exist_ok=True)
         (folder / "config.json").write_text(json.dumps({"auths": {self.host: {"auth": both}}}))
+
+    def helper(self, folder: Path) -> None:
+        """Write a configuration of Docker's that names a program, and the program, which has them.
+
+        Put `folder` into PATH.
+        """
+        (folder / "config.json").write_text(json.dumps({"credHelpers": {self.host: "test"}}))
+        program = folder / "docker-credential-test"
+        told = json.dumps({"ServerURL": self.host, "Username": USER, "Secret": PASSWORD})
+        program.write_text(f"#!/bin/sh\ncat > /dev/null\necho '{told}'\n")
+        program.chmod(0o755)
 
     def end(self) -> None:
         self._process.terminate()

@@ -26,12 +26,12 @@ ENV FROM_IMAGE=yes VOLUME=/elsewhere
 """
 
 
-def base() -> bytes:
-    """A tar of a root file system: /bin with all that busybox can be, and /bin/suid."""
+def base(tmp: int = 0o1777) -> bytes:
+    """A tar of a root file system: /bin with all that busybox can be, /bin/suid, /tmp of a mode."""
     packed = io.BytesIO()
     applets = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True)
     with tarfile.open(fileobj=packed, mode="w") as tar:
-        for name, mode in (("bin", 0o755), ("etc", 0o755), ("tmp", 0o1777), ("open", 0o777)):
+        for name, mode in (("bin", 0o755), ("etc", 0o755), ("tmp", tmp), ("open", 0o777)):
             _folder(tar, name, mode)
         _file(tar, "bin/busybox", BUSYBOX.read_bytes(), 0o755)
         _file(tar, "bin/suid", SETUID.read_bytes(), 0o4755)

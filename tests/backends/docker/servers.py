@@ -25,7 +25,7 @@ data_dir = "data"
 [catalogue]
 path = "assets"
 [trust]
-unpinned_images = true
+unpinned_images = {unpinned}
 [backends.docker]
 host = "{docker}"
 {options}
@@ -33,14 +33,42 @@ host = "{docker}"
 id = "docker"
 backend = "docker"
 maxJobs = 2
-maxJobDuration = 60
+maxJobDuration = {seconds}
+cpuNumber = 0.5
 ramGB = 0.0625
 diskGB = 0.01
+processes = 40
 """
 LOCAL = '[[environments]]\nid = "local"\nbackend = "local"\n'
+USUAL = {
+    "listen": "127.0.0.1",
+    "port": 0,
+    "more": "",
+    "options": "",
+    "unpinned": "true",
+    "seconds": 60,
+}
 DATA = "1 2 3\n"
 #: an algorithm that does the same wherever it runs
 COPY = 'cat "$INPUTS"/*/0 > "$OUTPUTS/copy"; echo "$DIDS"; echo once >> "$OUTPUTS/times"\n'
+#: one that tells all it was given
+LOOK = """
+cd "$VOLUME"; pwd
+export LC_ALL=C
+find . -path ./logs -prune -o -print | sort
+cat inputs/algoCustomData.json; echo
+for folder in . inputs ddos transformations outputs logs; do
+    test -w $folder && echo "may write to $folder"
+done
+for file in inputs/*/* ddos/* transformations/*; do
+    test -w $file && echo "may write to $file"
+    cat $file
+done
+env | grep -E '^(DIDS|TRANSFORMATION_DID|VOLUME|INPUTS|OUTPUTS|LOGS)=' | sort
+test -x transformations/algorithm && test ${#secret} -gt 15 && echo all
+"""
+#: and one that goes on until it is let go
+STAY = "echo on; : > $OUTPUTS/on; until test -e $OUTPUTS/go; do sleep 0.1; done; echo off; "
 
 
 def prepare(folder: Path, docker: str, **told: Any) -> Path:
@@ -48,7 +76,7 @@ def prepare(folder: Path, docker: str, **told: Any) -> Path:
     (folder / "assets").mkdir(parents=True)
     (folder / "assets" / "data.json").write_text(json.dumps(sample_ddo()))
     (folder / "assets" / "data.txt").write_text(DATA)
-    given = {"listen": "127.0.0.1", "port": 0, "more": "", "options": "", **told}
+    given = {**USUAL, **told}
     configuration = folder / "compute-ref.toml"
     configuration.write_text(CONFIGURATION.format(docker=docker, **given))
     return configuration
@@ -115,6 +143,23 @@ def ended(client: ComputeClient, job: Mapping[str, Any]) -> dict[str, Any]:
 def reached(client: ComputeClient, job: Mapping[str, Any], status: int) -> None:
     """Return once the job is at a status, or past it."""
     until(lambda: client.status(job["jobId"])["status"] >= status, f"status {status}")
+
+
+def runs(client: ComputeClient, folder: Path, job: Mapping[str, Any]) -> None:
+    """Return once the algorithm runs and the server knows it."""
+    reached(client, job, 40)
+    until((outputs(folder, job) / "on").exists, "its start")
+
+
+def completed(server: Server, job: Mapping[str, Any]) -> None:
+    """Assert that the job came to its good end."""
+    end = (job["status"], job["finishReason"], job["algorithmExitCode"])
+    assert end == (70, "completed", 0), (job, server.log.read_text()[-3000:])
+
+
+def outputs(folder: Path, job: Mapping[str, Any]) -> Path:
+    """Where the algorithm of a job below `folder` writes."""
+    return folder / "data" / "jobs" / str(job["jobId"]) / "1" / "outputs"
 
 
 def results(client: ComputeClient, job: Mapping[str, Any]) -> dict[str, str]:

@@ -109,14 +109,6 @@ def test_the_last_of_it_is_never_missing(place: Place, command: str) -> None:
     assert said == (run.folders.outputs / "same").read_bytes()
 
 
-def test_a_chatty_log_is_cut_once_and_the_algorithm_goes_on(place: Place) -> None:
-    run = place.run("yes said | head -c 3000000; echo x > $OUTPUTS/after", log=10_000)
-    assert place.finish(run) == Exit(0)
-    log = place.log(run)
-    assert log == "said\n" * 2_000 + CUT.decode()
-    assert place.output(run, "after") == "x\n"
-
-
 def test_why_it_was_ended_is_said_below_a_log_that_was_cut(place: Place) -> None:
     run = place.run("yes", log=1_000, seconds=1)
     assert place.finish(run).reason is ExitReason.TIMEOUT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -135,14 +136,28 @@ def test_credentials_come_from_dockers_configuration(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Also such as were put there while the server runs."""
+    """Also such as were put there while the server runs, in place of others."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
+    private_registry.credentials(tmp_path / "config", "of last year")
     with caplog.at_level(logging.DEBUG):
         said = refusal(place, private_image)
         assert "not open to this server" in said
         private_registry.credentials(tmp_path / "config")
         assert origin(place, private_image) == "from registry\n"
     assert PASSWORD not in caplog.text + said
+
+
+def test_credentials_may_come_from_a_helper(
+    place: Place,
+    private_image: Image,
+    private_registry: Registry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    private_registry.helper(tmp_path)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert origin(place, private_image) == "from registry\n"
 
 
 def test_a_registry_that_cannot_be_reached_is_told_without_its_address(place: Place) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
 from compute_ref.plugins import BackendUnavailable, Exit, ExitReason, Run
@@ -92,22 +93,25 @@ def test_one_that_ran_too_long_while_nobody_watched_has_reached_its_limit(place:
     assert place.wait(handle).reason is ExitReason.TIMEOUT
 
 
-def test_launching_a_name_many_times_at_once_starts_it_once(place: Place) -> None:
-    run = place.run("echo once >> $OUTPUTS/times")
-    backends = [place.another_backend() for _ in range(4)]
-    barrier, ends = threading.Barrier(4), []
+def test_while_a_run_goes_on_its_daemon_is_asked_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server waits on the daemon, which tells of the end."""
+    send, asked = docker.APIClient.send, []
 
-    def launch(backend: Any) -> None:
-        barrier.wait()
-        ends.append(backend.wait(backend.launch(run), 60))
+    def counted(self: docker.APIClient, request: Any, **options: Any) -> Any:
+        asked.append(request.url)
+        return send(self, request, **options)
 
-    threads = [threading.Thread(target=launch, args=(backend,)) for backend in backends]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert ends == [Exit(0)] * 4
-    assert place.output(run, "times") == "once\n"
+    monkeypatch.setattr(docker.APIClient, "send", counted)
+    run = place.run("echo ready; until test -e $OUTPUTS/go; do sleep 0.05; done")
+    handle = place.begin(run)
+    until(lambda: any(url.endswith("/wait") for url in asked), "the server's wait")
+    before = len(asked)
+    assert place.backend.wait(handle, 2) is None
+    assert asked[before:] == []
+    (run.folders.outputs / "go").touch()
+    assert place.wait(handle) == Exit(0)
 
 
 class Killed(BaseException):
@@ -187,14 +191,6 @@ def test_waiting_for_what_was_never_launched_ends_as_lost_and_it_can_be_launched
     run = place.run("exit 3")
     assert place.wait(Handle(place.name(run))).reason is ExitReason.LOST
     assert place.finish(run) == Exit(3)
-
-
-def test_a_run_stopped_before_its_launch_never_starts(place: Place) -> None:
-    run = place.run("echo never > $OUTPUTS/never")
-    place.backend.stop(place.name(run), 5)
-    assert place.wait(place.backend.launch(run)) == Exit(None)
-    assert not (run.folders.outputs / "never").exists()
-    assert place.wait(place.another_backend().launch(run)) == Exit(None)
 
 
 def test_a_stop_that_comes_while_the_container_is_made_is_heeded(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from compute_ref.plugins import BackendUnavailable, Exit, ExitReason
+from compute_ref_docker.containers import Containers
 from tests.backends.docker.conftest import Place
 from tests.backends.docker.daemons import Engine, until
 
@@ -74,6 +77,43 @@ def test_without_it_runs_are_evicted_also_one_that_ends_politely(
     assert "restarted" in ends[0].message
     assert all(place.alive(run) == [] for run in runs)
     assert ends[0].message in place.log(runs[0])
+
+
+@pytest.mark.parametrize("own_engine", [["--live-restore"], []], indirect=True, ids=["live", ""])
+@pytest.mark.parametrize("entrypoint", [COUNT, "exit 3"], ids=["running", "ended"])
+def test_a_daemon_killed_while_it_starts_a_run_never_leads_to_two(
+    own_engine: Engine, make_place: MakePlace, monkeypatch: pytest.MonkeyPatch, entrypoint: str
+) -> None:
+    """Killed before it has put on its disk that it did; this test puts back what was there."""
+    place = make_place(own_engine)
+    run = place.run(f"echo once >> $OUTPUTS/times; {entrypoint}")
+    start = Containers.start
+
+    def broken(self: Containers, container_id: str) -> None:
+        record = own_engine.folder / "data" / "containers" / container_id / "config.v2.json"
+        before = record.read_bytes()
+        start(self, container_id)
+        until((run.folders.outputs / "times").exists, "the run")
+        until(lambda: entrypoint == COUNT or place.alive(run) == [], "the end")
+        own_engine.end(signal.SIGKILL)
+        record.write_bytes(before)
+        raise BackendUnavailable
+
+    monkeypatch.setattr(Containers, "start", broken)
+    with pytest.raises(BackendUnavailable):
+        place.backend.launch(run)
+    monkeypatch.setattr(Containers, "start", start)
+    own_engine.start()
+    for _ in range(2):
+        end = place.wait(place.backend.launch(run))
+        assert (end.code, end.reason) == (None, ExitReason.LOST)
+        assert "while it started the algorithm" in end.message
+        place.backend = place.another_backend()
+        assert place.backend.find(place.name(run)) is not None
+    assert place.output(run, "times") == "once\n"
+    for process in place.alive(run):
+        with contextlib.suppress(ProcessLookupError):  # it went with the first
+            os.kill(process, signal.SIGKILL)
 
 
 def test_one_that_was_ended_while_the_server_was_away_too_is_evicted(

@@ -43,6 +43,5 @@ def test_its_algorithms_run_as_its_own_user(engine: Engine) -> None:
         log = (run / "logs" / "algorithm.log").read_text()
         assert log == f"{UID}\n{UID}\nan input"
         assert (run / "outputs" / "x").stat().st_uid == UID
-    with engine.client() as api:
-        for container in api.containers(all=True):
-            api.remove_container(container, force=True)
+        assert not (run / "inputs" / "x").exists()
+    engine.clear()

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from compute_ref.plugins import Exit, Folders, Handle, Limits, Run, Site
+from compute_ref.jobs.workspace import Workspaces
+from compute_ref.plugins import Exit, Handle, Limits, Run, Site
 from compute_ref_kubernetes.backend import KubernetesBackend
 from compute_ref_kubernetes.labels import object_name
-from tests.backends.kubernetes.clusters import Admin, AnyCluster, EmulatedCluster, chosen_cluster
+from tests.backends.kubernetes.access import Admin
+from tests.backends.kubernetes.clusters import AnyCluster, EmulatedCluster, chosen_cluster
 
 PATIENCE = 120  # seconds of real time, after which a test gives up
-NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
 
 
 class Place:
@@ -27,10 +28,11 @@ class Place:
     def __init__(self, data_dir: Path, cluster: AnyCluster, **options: Any) -> None:
         self.data_dir = data_dir
         self.cluster = cluster
-        self.admin = Admin(cluster)
+        self.admin = Admin(cluster.api, cluster.namespace)
         self.options = {"namespace": cluster.namespace, **options}
         self.backends: list[KubernetesBackend] = []
         self.backend = self.another_backend()
+        self.workspaces = Workspaces(data_dir)
         self.runs: list[Run] = []
         self._numbers = itertools.count()
 
@@ -46,14 +48,18 @@ class Place:
         self.backend.close()
         self.backend = self.another_backend()
 
-    def run(self, entrypoint: str, *, code: str = "", network: bool = False, **limits: Any) -> Run:
+    def run(
+        self,
+        entrypoint: str,
+        *,
+        code: str = "",
+        network: bool = False,
+        job_id: str = "",
+        **limits: Any,
+    ) -> Run:
         """A run ready to launch; `code` is the algorithm's text."""
-        job_id = f"job{next(self._numbers)}z{secrets.token_hex(4)}"
-        root = self.data_dir / "jobs" / job_id / "1"
-        folders = Folders(root, *(root / name for name in NAMES))
-        for name in NAMES:
-            (root / name).mkdir(parents=True)
-            (root / name).chmod(0o700 if name == "control" else 0o750)
+        job_id = job_id or f"job{next(self._numbers)}z{secrets.token_hex(4)}"
+        folders = self.workspaces.fresh(job_id, 1)
         (folders.inputs / "data").write_text(f"the input of {job_id}")
         (folders.transformations / "algorithm").write_text(code)
         (folders.transformations / "algorithm").chmod(0o755)
@@ -105,8 +111,8 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[AnyCluster]:
-    with chosen_cluster() as found:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyCluster]:
+    with chosen_cluster(tmp_path_factory.mktemp("cluster")) as found:
         yield found
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from kubernetes import client
 
-from compute_ref.plugins import Folders, Image, Limits, Run, Site
+from compute_ref.jobs.workspace import Workspaces
+from compute_ref.plugins import Image, Limits, Run, Site
 from compute_ref_kubernetes.backend import KubernetesBackend
-
-NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
 
 
 def launch(
@@ -29,8 +28,7 @@ def launch(
     kubeconfig: str,
 ) -> None:
     os.environ["KUBECONFIG"] = kubeconfig
-    root = Path(data_dir) / "jobs" / job_id / "1"
-    folders = Folders(root, *(root / name for name in NAMES))
+    folders = Workspaces(Path(data_dir)).run(job_id, 1)
     options = {"namespace": namespace}
     backend = KubernetesBackend(Site(options, Path(data_dir), Path(data_dir), True))
     limits = Limits(seconds=100, disk=2**30, log=log)

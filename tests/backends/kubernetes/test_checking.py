@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from compute_ref.plugins import BackendUnavailable, Limits
-from compute_ref_kubernetes.checking import NEEDED
-from tests.backends.kubernetes.clusters import EmulatedCluster, manifests
+from tests.backends.kubernetes.clusters import EmulatedCluster
 from tests.backends.kubernetes.conftest import Place
+from tests.backends.kubernetes.deployment import manifests
 
 
 class TestCheck:
@@ -120,20 +120,6 @@ class TestCheck:
         first, second = str(refused.value).split("; ")
         assert "cannot be written" in first
         assert "no claim" in second
-
-
-def test_the_role_of_the_manifests_is_what_the_backend_needs() -> None:
-    granted = {
-        (f"{resource}.{group}" if group else resource, verb)
-        for manifest in manifests("account.yaml")
-        if manifest["kind"] == "Role"
-        for rule in manifest["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-    needed = {(resource, verb) for verbs, resource, _ in NEEDED for verb in verbs}
-    assert granted == needed | {("namespaces", "get"), ("persistentvolumeclaims", "get")}
 
 
 def test_enforced_tells_each_limit_and_isolation(place: Place) -> None:

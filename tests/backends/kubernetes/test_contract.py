@@ -13,7 +13,8 @@ from compute_ref.testing.backend_contract import BackendContract, Server
 from compute_ref.testing.backend_contract.network import door
 from compute_ref_kubernetes import backends
 from compute_ref_kubernetes.labels import object_name
-from tests.backends.kubernetes.clusters import Admin, AnyCluster
+from tests.backends.kubernetes.access import Admin
+from tests.backends.kubernetes.clusters import AnyCluster
 
 
 class TestKubernetes(BackendContract):
@@ -38,7 +39,7 @@ class TestKubernetes(BackendContract):
         monkeypatch.setenv("KUBECONFIG", cluster.kubeconfig)
         options = {
             "namespace": cluster.namespace,
-            "pending_timeout": 5 if cluster.emulated else 30,
+            "pending_timeout": 15 if cluster.emulated else 60,
         }
         site = Site(options, data_dir, data_dir, loopback=True)
         return lambda: backends()["kubernetes"](site)
@@ -54,7 +55,7 @@ class TestKubernetes(BackendContract):
             command = self.connecting(self.host, opened.port)
             run = server.script(f'{command}\necho $? > "$OUTPUTS/code"')
             handle = server.backend.launch(run)
-            (pod,) = Admin(self.cluster).pods(object_name(handle.name))
+            (pod,) = Admin(self.cluster.api, self.cluster.namespace).pods(object_name(handle.name))
             assert server.end(handle) == Exit(0)
         assert pod["metadata"]["labels"]["compute-ref/network"] == "none"
         if self.cluster.emulated or os.environ.get("COMPUTE_REF_TEST_POLICIES"):

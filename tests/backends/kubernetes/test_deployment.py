@@ -6,7 +6,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -14,7 +13,8 @@ from compute_ref.configuration import load
 from compute_ref_kubernetes.labels import NETWORK
 from compute_ref_kubernetes.options import Options
 from compute_ref_kubernetes.policies import NAME, SELECTED
-from tests.backends.kubernetes.clusters import BASE, manifests
+from tests.backends.kubernetes.deployment import BASE, manifests
+from tests.backends.kubernetes.schemas import require_valid
 from tests.backends.kubernetes.standards import breaches
 
 FOLDERS = (BASE, BASE.parent / "single-node")
@@ -42,8 +42,10 @@ def server() -> dict[str, Any]:
 @pytest.mark.parametrize("path", WHOLE, ids=lambda path: f"{path.parent.name}/{path.name}")
 @pytest.mark.parametrize("version", ["1.25", "1.31", "1.37"])
 def test_every_object_is_valid(path: Path, version: str) -> None:
-    for manifest in yaml.safe_load_all(path.read_text()):
-        kubernetes_validate.validate(manifest, version, strict=True)
+    found = list(yaml.safe_load_all(path.read_text()))
+    assert found
+    for manifest in found:
+        require_valid(manifest, version)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

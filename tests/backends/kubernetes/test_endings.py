@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from compute_ref.plugins import AlgorithmUnavailable, Exit, ExitReason, Image
 from compute_ref_kubernetes import endings
 from compute_ref_kubernetes.labels import object_name
-from tests.backends.kubernetes.clusters import AnyCluster, EmulatedCluster, Object
+from tests.backends.kubernetes.access import Object
+from tests.backends.kubernetes.clusters import AnyCluster, EmulatedCluster
 from tests.backends.kubernetes.conftest import Place
 
 FOREVER = "echo ready; sleep 600"
@@ -20,9 +22,12 @@ FOREVER = "echo ready; sleep 600"
 
 class TestImages:
     def test_one_that_cannot_be_pulled_ends_the_launch_without_a_word_of_the_nodes(
-        self, make_place: Callable[..., Place], caplog: pytest.LogCaptureFixture
+        self,
+        make_place: Callable[..., Place],
+        cluster: AnyCluster,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
-        place = make_place(pending_timeout=5)
+        place = make_place(pending_timeout=5 if cluster.emulated else 45)
         run = replace(place.run("true"), image=Image("registry.invalid/nothing", "1", ""))
         with pytest.raises(AlgorithmUnavailable) as refused:
             place.backend.launch(run)
@@ -66,11 +71,11 @@ class TestImages:
 
 class TestWaiting:
     def test_a_pod_for_which_no_node_has_room(self, make_place: Callable[..., Place]) -> None:
-        place = make_place(pending_timeout=3)
+        place = make_place(pending_timeout=8)
         run = place.run("true", memory=2**50)
         end = place.finish(run)
         assert (end.code, end.reason) == (None, ExitReason.BACKEND)
-        assert re.search(r"within 3 seconds: 0/1 nodes .*nsufficient memory", end.message)
+        assert re.search(r"within 8 seconds: 0/1 nodes .*nsufficient memory", end.message)
         assert place.pods(run) == []
 
     def test_a_job_of_which_the_cluster_makes_no_pod(
@@ -162,7 +167,7 @@ class TestEvictions:
     ) -> None:
         monkeypatch.setattr("compute_ref_kubernetes.bounds.Bounds.exceeded", lambda *_: None)
         monkeypatch.setattr("compute_ref_kubernetes.manifest.GRACE", 2)
-        place = make_place(pending_timeout=5)
+        place = make_place(pending_timeout=12)
         run = place.run("echo ready; sleep 600", seconds=1)
         end = place.finish(run)
         assert end.reason is ExitReason.TIMEOUT
@@ -178,8 +183,6 @@ class TestLosses:
     def test_a_node_that_does_not_answer_any_more(
         self, place: Place, emulated: EmulatedCluster, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from datetime import timedelta
-
         monkeypatch.setattr(endings, "OVERDUE", timedelta(seconds=1))
         run = place.run(FOREVER)
         handle = place.backend.launch(run)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from compute_ref.plugins import Exit, ExitReason
+from compute_ref.plugins import Exit, ExitReason, Limits
+from compute_ref_kubernetes.bounds import Bounds
+from compute_ref_kubernetes.endings import TIMEOUT
 from tests.backends.kubernetes.conftest import Place
 
 MIB = 2**20
@@ -15,11 +19,19 @@ FILL = "number=0; while :; do number=$((number + 1)); {}; sleep 0.02; done"
 
 
 class TestTime:
+    def test_an_algorithm_has_all_of_its_time(self, tmp_path: Path) -> None:
+        """Of when it began the cluster tells no more than the second."""
+        told = datetime(2026, 11, 25, 12, tzinfo=UTC)
+        bounds = Bounds(Limits(seconds=10), tmp_path)
+        assert bounds.exceeded(told, told + timedelta(seconds=10.99)) is None
+        assert bounds.pause(told, told + timedelta(seconds=10)) == 1
+        assert bounds.exceeded(told, told + timedelta(seconds=11)) == TIMEOUT
+
     def test_the_time_limit_ends_it_and_it_is_asked_first(self, place: Place) -> None:
         run = place.run(
             "sh $ALGO",
             code="trap 'echo saved > $OUTPUTS/saved; exit 7' TERM; echo begun; sleep 600 & wait",
-            seconds=1,
+            seconds=5,
         )
         end = place.finish(run)
         assert (end.reason, end.code) == (ExitReason.TIMEOUT, 7)
@@ -90,22 +102,8 @@ class TestDisk:
 
 
 class TestLog:
-    def test_a_chatty_one_is_cut_once_and_the_algorithm_goes_on(self, place: Place) -> None:
-        run = place.run("yes said | head -c 300000; echo x > $OUTPUTS/after", log=10_000)
-        assert place.finish(run) == Exit(0)
-        log = place.log(run)
-        assert log.startswith("said\n" * 2000)
-        assert log.count("cut off") == 1
-        assert 10_000 < len(log) < 10_200
-        assert place.output(run, "after") == "x\n"
-
-    def test_one_as_long_as_allowed_is_whole(self, place: Place) -> None:
-        run = place.run("printf 0123456789", log=10)
-        assert place.finish(run) == Exit(0)
-        assert place.log(run) == "0123456789"
-
     def test_why_it_was_ended_is_said_below_what_was_cut(self, place: Place) -> None:
-        run = place.run("yes", log=1_000, seconds=1)
+        run = place.run("yes", log=1_000, seconds=3)
         assert place.finish(run).reason is ExitReason.TIMEOUT
         assert place.log(run).endswith("allows.]\n[The algorithm reached the time limit.]\n")
 
@@ -128,10 +126,10 @@ class TestLog:
         assert place.wait(handle) == Exit(0)
         assert place.log(run) == "ready\non\n"
 
-    def test_standard_error_is_in_it(self, place: Place) -> None:
-        run = place.run("echo out; echo err >&2")
+    def test_standard_error_is_in_it_where_it_was_said(self, place: Place) -> None:
+        run = place.run("echo first; echo second >&2; echo third")
         assert place.finish(run) == Exit(0)
-        assert sorted(place.log(run).split()) == ["err", "out"]
+        assert place.log(run).split() == ["first", "second", "third"]
 
     def test_bytes_that_are_no_text_are_as_the_node_keeps_them(self, place: Place) -> None:
         run = place.run(r"printf '\377\000\n'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from compute_ref_kubernetes.manifest import Recipe
 from compute_ref_kubernetes.options import Options
 from compute_ref_kubernetes.users import User
 from compute_ref_kubernetes.volume import Volume
+from tests.backends.kubernetes.schemas import changed, refuse, require_valid
 from tests.backends.kubernetes.standards import breaches
 
 DATA = Path("/srv/data")
-NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
 DIGEST = "sha256:" + "0" * 64
 LIMITS = Limits(1.5, 2**30, 2**31, 2**20, 90.5, 64)
 PLACED: dict[str, Any] = {
@@ -38,7 +38,7 @@ Make = Callable[..., Object]
 
 def a_run(**instead: Any) -> Run:
     root = DATA / "jobs/job1z/2"
-    folders = Folders(root, *(root / name for name in NAMES))
+    folders = Folders(root, *(root / field.name for field in fields(Folders)[1:]))
     image = Image("example.org/python", "3", "sha256:" + "0" * 64)
     run = Run("job1z", 2, "python $ALGO", image, {"DIDS": '["x"]'}, folders, LIMITS)
     return replace(run, **instead)
@@ -69,7 +69,24 @@ class TestSchemas:
     @pytest.mark.parametrize("manifest", VARIANTS, ids=["usual", "unlimited", "placed", "node"])
     @pytest.mark.parametrize("version", ["1.28", "1.31", "1.34", "1.37"])
     def test_it_is_valid_and_has_no_unknown_field(self, manifest: Object, version: str) -> None:
-        kubernetes_validate.validate(manifest, version, strict=True)
+        require_valid(manifest, version)
+
+    @pytest.mark.parametrize("version", ["1.28", "1.37"])
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            ("spec.backoffLimit", "none"),
+            ("spec.template.spec.containers", None),
+            ("spec.template.spec.tolerations", {"key": "gpu"}),
+            ("spec.template.spec.containers.0.resources.limits", ["cpu"]),
+            ("spec.template.spec.containers.0.securityContext.nonsense", True),
+            ("spec.template.spec.volumes.0.hostPath", "/srv/data"),
+        ],
+    )
+    def test_the_schemas_see_faults_however_deep(
+        self, version: str, path: str, value: object
+    ) -> None:
+        refuse(changed(job(), path, value), version)
 
     @pytest.mark.parametrize("version", ["1.25", "1.26"])
     def test_for_older_clusters_it_is_valid_but_for_fields_that_they_leave_out(
@@ -78,7 +95,7 @@ class TestSchemas:
         manifest = job()
         kubernetes_validate.validate(manifest, version)
         del manifest["spec"]["podReplacementPolicy"]
-        kubernetes_validate.validate(manifest, version, strict=True)
+        require_valid(manifest, version)
 
 
 class TestSecurity:
@@ -150,7 +167,8 @@ class TestJob:
     def test_what_is_limited_is_requested_and_held(self) -> None:
         held = {"cpu": "1500m", "memory": "1073741824", "ephemeral-storage": "2214592512"}
         for container in (*pod(job())["initContainers"], *pod(job())["containers"]):
-            assert container["resources"] == {"requests": held, "limits": held}
+            assert container["resources"]["limits"] == held
+            assert container["resources"]["requests"] == {**held, "ephemeral-storage": "67108864"}
 
     def test_gpus_are_the_algorithms_alone(self) -> None:
         found = pod(job(a_run(limits=Limits(gpus=2)), gpu_resource="amd.com/gpu"))

@@ -9,11 +9,19 @@ import pytest
 
 from compute_ref.plugins import BackendUnavailable, Exit
 from compute_ref_kubernetes.cluster import Cluster, Kind
+from compute_ref_kubernetes.labels import OBJECT
 from compute_ref_kubernetes.watching import Watcher
 from tests.backends.kubernetes.clusters import EmulatedCluster
 from tests.backends.kubernetes.conftest import Place
 
 UNTIL_GO = "until test -e $OUTPUTS/go; do sleep 0.05; done"
+
+
+def watching(place: Place, emulated: EmulatedCluster, resource: str) -> list[str]:
+    """What the backend has asked of all its Jobs or pods."""
+    ours = place.backend._observed.selector
+    asked = [one for one in emulated.emulation.api.asked if one.labels == ours]
+    return [one.verb for one in asked if one.resource == resource]
 
 
 class TestConnections:
@@ -97,11 +105,11 @@ class TestWatches:
         (run.folders.outputs / "go").touch()
         place.until(lambda: place.pods(run)[0]["status"]["phase"] == "Failed")
         emulated.emulation.store.compact()
-        asked = len(emulated.emulation.api.asked)
+        before = len(watching(place, emulated, "pods"))
         place.cluster.wire.mend()
         assert place.wait(handle) == Exit(9)
-        verbs = [one.verb for one in emulated.emulation.api.asked[asked:] if not one.name]
-        assert verbs.index("list") > verbs.index("watch")
+        verbs = watching(place, emulated, "pods")[before:]
+        assert verbs[:2] == ["watch", "list"]
 
     def test_what_went_while_it_was_expired_is_gone(
         self, place: Place, emulated: EmulatedCluster
@@ -117,15 +125,26 @@ class TestWatches:
         end = place.wait(handle)
         assert end.code is None
 
+    def test_what_one_tells_late_of_a_removed_run_is_not_kept(self, place: Place) -> None:
+        observed = place.backend._observed
+        pod = {"metadata": {"name": "p", "uid": "u", "labels": {OBJECT: "removed"}}}
+        observed.one(Kind.PODS, pod, gone=False)
+        assert observed._runs.keys() == {"removed"}
+        observed.forget("removed")
+        observed.one(Kind.PODS, pod, gone=True)
+        assert observed._runs.keys() == set()
+        observed.begin("removed")
+        observed.one(Kind.PODS, pod, gone=False)
+        assert observed._runs.keys() == {"removed"}
+
     def test_there_are_two_however_many_runs(self, place: Place, emulated: EmulatedCluster) -> None:
-        asked = len(emulated.emulation.api.asked)
         runs = [place.run(f"echo ready; {UNTIL_GO}") for _ in range(4)]
         handles = [place.backend.launch(run) for run in runs]
         for run in runs:
             (run.folders.outputs / "go").touch()
         assert [place.wait(handle) for handle in handles] == [Exit(0)] * 4
-        watches = [one for one in emulated.emulation.api.asked[asked:] if one.verb == "watch"]
-        assert sorted(watch.resource for watch in watches) == ["jobs", "pods"]
+        for resource in ("jobs", "pods"):
+            assert watching(place, emulated, resource) == ["list", "watch"]
 
     def test_one_that_the_cluster_ends_in_time_goes_on_from_there(
         self,
@@ -137,17 +156,14 @@ class TestWatches:
         place = make_place()
         run = place.run(f"echo ready; {UNTIL_GO}; exit 9")
         handle = place.backend.launch(run)
-        asked = len(emulated.emulation.api.asked)
         place.until(
-            lambda: [o.verb for o in emulated.emulation.api.asked[asked:]].count("watch") >= 2
+            lambda: min(len(watching(place, emulated, each)) for each in ("jobs", "pods")) >= 4
         )
         (run.folders.outputs / "go").touch()
         assert place.wait(handle) == Exit(9)
-        assert "list" not in [
-            one.verb
-            for one in emulated.emulation.api.asked[asked:]
-            if one.resource == "jobs" and not one.name
-        ]
+        for resource in ("jobs", "pods"):
+            first, *others = watching(place, emulated, resource)
+            assert (first, set(others)) == ("list", {"watch"})
 
     def test_a_cluster_that_is_away_is_asked_ever_more_seldom(
         self, place: Place, monkeypatch: pytest.MonkeyPatch

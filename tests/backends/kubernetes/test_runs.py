@@ -2,23 +2,11 @@
 
 import os
 
-import pytest
-
-from compute_ref.plugins import Exit, ExitReason
+from compute_ref.plugins import Exit
 from tests.backends.kubernetes.conftest import Place
 
 
 class TestRuns:
-    def test_an_algorithm_reads_its_inputs_and_its_outputs_are_here(self, place: Place) -> None:
-        run = place.run("sh $ALGO", code='cat "$INPUTS/data" > "$OUTPUTS/copy"; echo said')
-        assert place.finish(run) == Exit(0), place.log(run)
-        assert place.output(run, "copy") == f"the input of {run.job_id}"
-        assert place.log(run) == "said\n"
-
-    @pytest.mark.parametrize("code", [0, 3, 255])
-    def test_its_exit_code_is_told(self, place: Place, code: int) -> None:
-        assert place.finish(place.run(f"exit {code}")) == Exit(code)
-
     def test_a_signal_that_ends_it_is_told(self, place: Place) -> None:
         assert place.finish(place.run("sh -c 'kill -SEGV $$'")) == Exit(139)
 
@@ -71,22 +59,3 @@ class TestRuns:
         assert place.finish(run) == Exit(0)
         (run.folders.outputs / "closed").chmod(0o700)
         assert place.output(run, "closed/x") == "x\n"
-
-    def test_a_big_output_arrives_whole(self, place: Place) -> None:
-        run = place.run("head -c 50000000 /dev/zero > $OUTPUTS/big", disk=100 * 2**20)
-        assert place.finish(run) == Exit(0)
-        assert (run.folders.outputs / "big").stat().st_size == 50_000_000
-
-    def test_an_algorithm_that_names_no_image_cannot_be_run(self, place: Place) -> None:
-        from dataclasses import replace
-
-        from compute_ref.plugins import AlgorithmUnavailable
-
-        with pytest.raises(AlgorithmUnavailable, match="does not name an image"):
-            place.backend.launch(replace(place.run("true"), image=None))
-
-    def test_what_is_left_running_ends_with_the_entrypoint(self, place: Place) -> None:
-        run = place.run("(sleep 600; echo late) & echo begun")
-        end = place.finish(run)
-        assert (end.reason, end.code) == (ExitReason.EXITED, 0)
-        assert place.log(run) == "begun\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 from compute_ref.client import Asset, ComputeClient, RawCode, follow
 from compute_ref.identity.keys import Account
 from compute_ref.testing.kit import DATASET, sample_ddo
-from tests.backends.kubernetes.clusters import AnyCluster
+from tests.backends.kubernetes.clusters import AnyCluster, EmulatedCluster
 from tests.backends.kubernetes.conftest import PATIENCE, Place
 
 CONFIGURATION = """
@@ -95,11 +96,13 @@ Serving = Callable[..., AbstractContextManager[Server]]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, cluster: AnyCluster) -> Path:
-    """A configuration and a catalogue of one dataset."""
-    folder = tmp_path_factory.mktemp("server")
-    patience = 5 if cluster.emulated else cluster.patience
+    return configured(tmp_path_factory.mktemp("server"), cluster)
+
+
+def configured(folder: Path, cluster: AnyCluster) -> Path:
+    """A folder with a configuration and a catalogue of one dataset."""
     (folder / "compute-ref.toml").write_text(
-        CONFIGURATION.format(namespace=cluster.namespace, patience=patience)
+        CONFIGURATION.format(namespace=cluster.namespace, patience=cluster.patience)
     )
     (folder / "assets").mkdir()
     (folder / "assets" / "data.json").write_text(json.dumps(sample_ddo()))
@@ -132,6 +135,60 @@ def server(serving: Serving) -> Iterator[Server]:
 
 def outputs(folder: Path, job_id: str) -> Path:
     return folder / "data" / "jobs" / job_id / "1" / "outputs"
+
+
+class TestMoving:
+    def test_one_line_of_the_configuration_moves_a_server_to_the_cluster(
+        self, tmp_path: Path, cluster: AnyCluster, place: Place
+    ) -> None:
+        """The same call gives the same results there, and what it gave before is kept."""
+        account, jobs = Account.create(), []
+        file = configured(tmp_path, cluster) / "compute-ref.toml"
+        for backend in ("local", "kubernetes"):
+            line = re.compile('^backend = ".*"$', re.MULTILINE)
+            file.write_text(line.sub(f'backend = "{backend}"', file.read_text()))
+            server = Server(tmp_path, cluster, account)
+            jobs.append(server.start(COPY))
+            server.ended(jobs[-1])
+            ends = [server.client.details(job_id) for job_id in jobs]
+            found = [server.results(end) for end in ends]
+            server.kill(signal.SIGTERM)
+        assert [end["finishReason"] for end in ends] == ["completed", "completed"]
+        for name in ("algorithm.log", "copy", "times"):
+            assert found[0][name] == found[1][name]
+        place.until(lambda: place.admin.jobs() == [])
+
+
+class TestCheck:
+    def test_it_says_in_a_row_what_it_found(self, folder: Path, cluster: AnyCluster) -> None:
+        done, row = checked(folder, cluster)
+        assert done == 0
+        assert row["well"]
+        assert row["said"].startswith("Kubernetes v1.")
+
+    def test_or_what_to_do_about_what_is_missing(
+        self, folder: Path, emulated: EmulatedCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        api = emulated.emulation.api
+        rest = [rule for rule in api.rules if "pods/log" not in rule["resources"]]
+        monkeypatch.setattr(api, "rules", rest)
+        done, row = checked(folder, emulated)
+        assert done == 1
+        assert not row["well"]
+        assert "may not get pods/log: kubectl -n compute-ref apply -f" in row["said"]
+
+
+def checked(folder: Path, cluster: AnyCluster) -> tuple[int, dict[str, Any]]:
+    """The exit code of ``compute-ref check``, and its row about the backend."""
+    done = subprocess.run(
+        [sys.executable, "-m", "compute_ref", "check", "--config", "compute-ref.toml", "--json"],
+        cwd=folder,
+        env={**os.environ, "KUBECONFIG": cluster.kubeconfig},
+        capture_output=True,
+        text=True,
+    )
+    (row,) = [row for row in json.loads(done.stdout) if "kubernetes" in row["about"]]
+    return done.returncode, row
 
 
 class TestServer:

@@ -1,17 +1,22 @@
-"""The way to a cluster's API, which tests can break: bytes are passed on, TLS and all."""
+"""The way to a cluster's API, which tests can break: bytes are passed on, TLS and all.
+
+With a TLS context of its own it is the end of the TLS, for an API that has none.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 
 
 class Wire:
     """Listens on a port of its own and passes connections on to `target`."""
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, target: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
         self._target = target
+        self._tls = tls
         self._open: list[socket.socket] = []
         self._lock = threading.Lock()
         self._cut = False
@@ -56,6 +61,11 @@ class Wire:
             threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
 
     def _pass_on(self, client: socket.socket) -> None:
+        if self._tls is not None:
+            try:
+                client = self._tls.wrap_socket(client, server_side=True)
+            except OSError:  # a client that does not trust us
+                return
         with client, socket.create_connection(self._target) as server:
             with self._lock:
                 self._open += [client, server]

@@ -41,6 +41,18 @@ def broken_bubblewrap(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(shutil, "which", found(bwrap=str(program)))
 
 
+@pytest.fixture
+def bubblewrap_without_filters(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bwrap on a kernel that has no seccomp filters."""
+    program = open_folder / "bwrap"
+    program.write_text(
+        "#!/bin/sh\ncase \"$*\" in *--seccomp*) echo 'bwrap: no seccomp' >&2; exit 1;; esac\n"
+        f'exec {shutil.which("bwrap")} "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", found(bwrap=str(program)))
+
+
 def test_the_hook_offers_it_as_local() -> None:
     assert backends() == {"local": LocalBackend}
 
@@ -107,6 +119,18 @@ def test_bubblewrap_is_found_broken_only_by_running_it(
 ) -> None:
     with pytest.raises(BackendUnavailable, match="No permissions to create new namespace"):
         backend(open_folder, sandbox="require").check()
+
+
+def test_a_kernel_that_cannot_refuse_calls_is_used_and_enforced_says_what_is_not_seen(
+    open_folder: Path, bubblewrap_without_filters: None
+) -> None:
+    unfiltered = backend(open_folder)
+    assert unfiltered.check().startswith("sandboxed by bubblewrap")
+    assert "not what System V" in unfiltered.enforced(Limits(memory=2**30))["memory"]
+
+
+def test_where_calls_are_refused_nothing_of_them_is_said(tmp_path: Path) -> None:
+    assert "System V" not in backend(tmp_path).enforced(Limits(memory=2**30))["memory"]
 
 
 def test_enforced_tells_each_limit_and_isolation(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from compute_ref.plugins import Exit, ExitReason, Run
+from compute_ref_local.sandbox import Bubblewrap, Sources
 from tests.backends.local.conftest import Place
 
 SECRET = "the secret of the server"
@@ -69,6 +70,22 @@ def test_the_servers_own_interpreter_is_there(place: Place) -> None:
     assert place.log(run) == f"{tuple(sys.version_info[:2])}\n"
 
 
+def test_programs_that_are_links_through_etc_are_there_in_one_mount(place: Place) -> None:
+    links = [path for path in Path("/usr/bin").iterdir() if path.is_symlink() and path.exists()]
+    through = sorted(
+        str(path)
+        for path in links
+        if path.readlink().parent == Path("/etc/alternatives")
+        and path.resolve().is_relative_to("/usr")
+    )
+    assert through, "there is no such program on this machine: install mawk"
+    run = place.run("ls -L " + " ".join(through))
+    assert place.finish(run) == Exit(0), place.log(run)
+    assert place.log(run).split() == through
+    command = Bubblewrap.find().command(run, 64_000, Sources(staged=False), ())
+    assert len(command) < 200, "one argument for each of hundreds of links is too long a command"
+
+
 def test_it_cannot_read_accounts_keys_or_the_inputs_of_another_job(place: Place) -> None:
     place.data_dir.mkdir(exist_ok=True)
     key = place.data_dir / "provider.key"
@@ -122,7 +139,7 @@ def test_after_the_end_the_outputs_are_out_of_the_users_reach(place: Place) -> N
 
 def test_it_cannot_write_outside_its_outputs(place: Place) -> None:
     places = ["/", "/data", "/data/inputs", "/data/ddos", "/data/transformations", "/data/logs"]
-    places += ["/usr", "/usr/bin", "/etc", "/dev", "/proc/sys/kernel", "/root"]
+    places += ["/usr", "/usr/bin", "/etc", "/etc/alternatives", "/dev", "/proc/sys/kernel", "/root"]
     run = place.python(
         REPORT
         + f"for path in {places!r}:\n"

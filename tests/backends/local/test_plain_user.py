@@ -81,6 +81,14 @@ def test_a_fork_bomb_is_ended(server: Server, sandbox: str) -> None:
 
 
 @pytest.mark.parametrize("sandbox", ["require", "none"])
+def test_calls_that_hold_memory_out_of_sight_are_refused(server: Server, sandbox: str) -> None:
+    said = server("python3 -c 'import os; os.memfd_create(str())'", sandbox)
+    assert "code=1" in said[2]
+    log = (server.run / "logs" / "algorithm.log").read_text()
+    assert "Function not implemented" in log
+
+
+@pytest.mark.parametrize("sandbox", ["require", "none"])
 def test_no_child_is_left(server: Server, sandbox: str) -> None:
     said = server("setsid sh -c 'sleep 600' & echo $! > $OUTPUTS/pid; exit 4", sandbox)
     assert "code=4" in said[2]

@@ -139,3 +139,22 @@ def test_a_file_that_cannot_be_had_is_not_valid(fetcher: Fetcher, wrong: dict[st
 def test_info_keeps_to_a_smaller_limit(fetcher: Fetcher) -> None:
     told = fetcher.info([thing("abc"), thing("abcd", size=4)], checksum=True, most_bytes=3)
     assert [entry["valid"] for entry in told] == [True, False]
+
+
+def test_what_trickles_in_is_handed_on_as_it_comes() -> None:
+    """So that whoever reads can stop between two bytes of a slow server."""
+
+    class Trickling(io.RawIOBase):
+        received = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            self.received += 1
+            buffer[:1] = b"x"
+            return 1
+
+    trickling = Trickling()
+    assert next(chunks(io.BufferedReader(trickling), 2**21)) == b"x"
+    assert trickling.received == 1

@@ -146,7 +146,13 @@ def wrong_variable(place: Place) -> tuple[str, ...]:
 def no_sandbox(place: Place) -> tuple[str, ...]:
     place.configure('[backends.local]\nsandbox = "require"')
     place.variables["PATH"] = ""
-    return "Install bubblewrap", "backends.local.sandbox"
+    return f"{place.file}: backends.local.sandbox: no sandbox", "Install bubblewrap"
+
+
+def no_sandbox_by_variable(place: Place) -> tuple[str, ...]:
+    place.configure('[backends.local]\nsandbox = "none"')
+    place.variables |= {"PATH": "", "COMPUTE_REF_BACKENDS_LOCAL_SANDBOX": "require"}
+    return "COMPUTE_REF_BACKENDS_LOCAL_SANDBOX: backends.local.sandbox: no sandbox", "Install"
 
 
 def no_folder(place: Place) -> tuple[str, ...]:
@@ -168,9 +174,19 @@ def unsafe_key(place: Place) -> tuple[str, ...]:
     return str(place.data / "provider.key"), "chmod 600"
 
 
+def two_plugins(place: Place) -> tuple[str, ...]:
+    for distribution in ("first-plugin", "second-plugin"):
+        folder = place.folder / f"{distribution}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Name: {distribution}\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text("[compute_ref]\ntwice = json\n")
+    place.variables["PYTHONPATH"] = str(place.folder)
+    return "twice", "first-plugin", "second-plugin", "uninstall"
+
+
 SPOILT = [
     *(wrong_key, wrong_type, wrong_path, unknown_backend, wrong_option, wrong_variable),
-    *(no_sandbox, no_folder, damaged_store, unsafe_key),
+    *(no_sandbox, no_sandbox_by_variable, no_folder, damaged_store, unsafe_key, two_plugins),
 ]
 
 

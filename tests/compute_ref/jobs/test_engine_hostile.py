@@ -13,7 +13,7 @@ from compute_ref.jobs.store import Store
 from compute_ref.jobs.workspace import Workspaces
 from compute_ref.plugins import Exit, hookimpl
 from compute_ref.refusals import StoreUnavailable
-from tests.compute_ref.jobs.conftest import MakeWorld, World
+from tests.compute_ref.jobs.conftest import PATIENCE, MakeWorld, World
 
 VERBS = ("name", "launch", "find", "list", "wait", "stop", "remove")
 FATAL = (
@@ -251,6 +251,27 @@ def test_a_listener_that_hangs_or_raises_costs_nothing(world: World, guest: Gues
     job_id = world.submit("write a 1")
     world.await_(lambda: world.store.get(job_id).final)
     assert world.store.get(job_id).finish_reason is FinishReason.COMPLETED
+
+
+def test_a_listener_that_raises_keeps_no_other_from_hearing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, heard = Raising(), threading.Event()
+
+    class Silent:
+        @hookimpl
+        def job_changed(self) -> None:  # a plug-in takes only what it needs
+            heard.set()
+
+    world.plugins.unregister(world.watcher)
+    world.plugins.register(Silent())
+    world.plugins.register(world.watcher)
+    world.plugins.register(offering("job_changed", first), name="the-raising-one")
+    job_id = world.submit("write a 1")
+    world.await_(lambda: (job_id, 1, 70) in world.watcher.seen)
+    assert heard.wait(PATIENCE)
+    assert [status for _, _, status in world.watcher.seen] == [10, 20, 30, 40, 50, 60, 70]
+    assert "the-raising-one" in caplog.text
 
 
 @pytest.mark.parametrize("kind", [Hanging, Raising])

@@ -241,6 +241,26 @@ def test_a_job_of_an_environment_that_is_gone_ends_with_a_log(closed_world: Worl
     assert b"no longer configured" in world.result(job, "algorithm.log")
 
 
+def test_what_may_run_of_an_environment_that_is_gone_is_told_and_ended_by_its_backend(
+    closed_world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = closed_world
+    job_id = world.left_at(40, "stay", environment="gone")
+    launch_as_before(world, job_id)
+    assert world.backend.running == 1
+    job = world.open().final(job_id)
+    assert "may still run" in job.finish_message
+    assert "operator" in job.finish_message
+    assert world.launched(job_id) in caplog.text
+    assert "gone" in caplog.text
+    world.await_(lambda: world.backend.running == 0)  # another environment has that backend
+
+
+def test_of_an_ended_algorithm_nothing_is_said_to_run(closed_world: World) -> None:
+    job_id = closed_world.left_at(50, environment="gone")
+    assert "may still run" not in closed_world.open().final(job_id).finish_message
+
+
 def test_closing_leaves_the_algorithm_running_and_the_job_as_it_is(world: World) -> None:
     job_id = world.submit("stay")
     world.await_status(job_id, 40)

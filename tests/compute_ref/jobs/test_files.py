@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from compute_ref.jobs.files import Disk, DiskFile, JournalFile, MemoryFile, sync_folder
-from tests.compute_ref.jobs.fallible import Failing, FallibleDisk, error
+from compute_ref.jobs.files import Disk, DiskFile, JournalFile, MemoryFile
+from tests.compute_ref.jobs.fallible import Failing, FallibleDisk
 
 KINDS: dict[str, Callable[[Path], JournalFile]] = {
     "real": lambda folder: DiskFile(folder / "file"),
@@ -156,22 +156,5 @@ def test_a_folder_is_synced_by_its_own_descriptor(
 ) -> None:
     synced: list[Path] = []
     monkeypatch.setattr(os, "fsync", lambda fd: synced.append(path_of(fd)))
-    sync_folder(tmp_path)
     Disk(tmp_path).sync()
-    assert synced == [tmp_path.resolve()] * 2
-
-
-def test_a_folder_that_cannot_be_synced_is_told_and_let_go_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    descriptors: list[int] = []
-
-    def fail(descriptor: int) -> None:
-        descriptors.append(descriptor)
-        raise error(errno.EIO)
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="Input/output error"):
-        sync_folder(tmp_path)
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(descriptors[0])
+    assert synced == [tmp_path.resolve()]

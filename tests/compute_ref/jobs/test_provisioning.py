@@ -267,6 +267,24 @@ def test_what_an_operating_system_says_of_a_path_stays_here(place: Place) -> Non
     assert "secret" not in str(failed.value)
 
 
+@pytest.mark.parametrize("event", [DataFailed, AlgorithmFailed])
+def test_a_fault_of_a_plugin_counts_for_what_it_was_to_open(
+    place: Place, event: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> NoReturn:
+        raise KeyError("/srv/secret/place")
+
+    place.streams.act = broken
+    data, code = {"type": "stream"}, file("mean.py")
+    if event is AlgorithmFailed:
+        data, code = file("numbers.csv"), data
+    with pytest.raises(event, match="operator") as failed:
+        place.provision(dataset(data), algorithm=published(code))
+    assert "secret" not in str(failed.value)
+    assert "job job-a" in caplog.text
+    assert "KeyError" in caplog.text
+
+
 def test_a_plugin_is_told_the_userdata_of_its_dataset(place: Place) -> None:
     place.provision(dataset({"type": "stream"}, userdata={"year": 2007}))
     assert place.streams.userdata == [{"year": 2007}]

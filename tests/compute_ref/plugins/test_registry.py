@@ -13,6 +13,7 @@ from compute_ref.plugins.registry import (
     BackendUnknown,
     GivenBackends,
     OptionRefused,
+    PluginsClash,
     make_backends,
     plugin_manager,
     site_of,
@@ -84,3 +85,34 @@ def test_a_hook_that_does_not_exist_stops_the_start() -> None:
 
     with pytest.raises(pluggy.PluginValidationError):
         plugin_manager((Misspelt(),))
+
+
+def install(site: Path, distribution: str, *names: str) -> None:
+    """Put a distribution with plug-ins of these names into the folder `site`."""
+    folder = site / f"{distribution}-1.0.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+    points = "".join(f"{name} = json\n" for name in names)
+    (folder / "entry_points.txt").write_text(f"[compute_ref]\n{points}")
+
+
+def test_two_plugins_of_one_name_stop_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "first-plugin", "twice")
+    install(tmp_path, "second-plugin", "once", "twice")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PluginsClash, match="uninstall one") as refused:
+        plugin_manager(())
+    said = str(refused.value)
+    assert all(word in said for word in ("twice", "first-plugin", "second-plugin"))
+    assert "\n" not in said
+
+
+def test_one_distribution_that_is_found_twice_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for site in (tmp_path / "a", tmp_path / "b"):
+        install(site, "first-plugin", "twice")
+        monkeypatch.syspath_prepend(site)
+    plugin_manager(())

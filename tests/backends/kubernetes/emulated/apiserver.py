@@ -41,6 +41,7 @@ class Asked(NamedTuple):
     namespace: str
     name: str
     part: str
+    labels: str = ""
 
 
 class ApiServer:
@@ -52,7 +53,7 @@ class ApiServer:
         self.deleting: Any = None
         self.logs: Any = None
         self.closing = threading.Event()
-        self.asked: list[Asked] = []
+        self.asked: list[Asked] = []  # by the server's account
         outer = self
 
         class Handler(_Handler):
@@ -77,10 +78,11 @@ class ApiServer:
         self._thread.join()
 
     def allows(self, asked: Asked) -> bool:
-        return any(_allows(rule, asked) for rule in self.rules)
+        return any(allowed_by(rule, asked) for rule in self.rules)
 
 
-def _allows(rule: Object, asked: Asked) -> bool:
+def allowed_by(rule: Object, asked: Asked) -> bool:
+    """Whether one rule of a Role is about a request."""
     resource = f"{asked.resource}/{asked.part}" if asked.part else asked.resource
     return (
         asked.group in rule["apiGroups"]
@@ -121,8 +123,10 @@ class _Handler(BaseHTTPRequestHandler):
         if path.endswith("/selfsubjectaccessreviews"):
             return self._review(body["spec"]["resourceAttributes"])
         asked = self._asked(path, query)
+        if self._token() == ADMIN:
+            return self._served(asked, query, body)
         self.api.asked.append(asked)
-        if self._token() != ADMIN and not self.api.allows(asked):
+        if not self.api.allows(asked):
             raise Refused(403, "Forbidden", f"the account may not {asked.verb} {asked.resource}")
         return self._served(asked, query, body)
 
@@ -168,7 +172,8 @@ class _Handler(BaseHTTPRequestHandler):
         verb = {"POST": "create", "DELETE": "delete"}.get(self.command, "get" if name else "list")
         if query.get("watch") == "true":
             verb = "watch"
-        return Asked(verb, group, resource, namespace, name, part)
+        labels = query.get("labelSelector", "")
+        return Asked(verb, group, resource, namespace, name, part, labels)
 
     def _review(self, about: Object) -> Object:
         asked = Asked(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +31,7 @@ class Cluster:
         self.api.deleting, self.api.logs = self._delete, self._logs
         self.legacy = False
         self.frozen = False  # the node does not answer
+        self.unmounting = 0.0  # seconds from a deleted pod's last process to its disappearance
         self._runs: dict[str, PodRun] = {}
         self._changes: queue.Queue[Change | None] = queue.Queue()
         self._timers: list[threading.Timer] = []
@@ -243,6 +245,7 @@ class PodRun:
         self._ending.wait()
         for container in self.containers.values():
             container.wait()
+        time.sleep(self._cluster.unmounting)
         if not self._cluster.frozen and self._marked():
             self._cluster.store.remove("pods", self._namespace, self._name)
 

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -32,12 +33,13 @@ class Container:
         self.started = datetime.now(UTC)
         self.code: int | None = None
         self._ended = threading.Event()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         reading, writing = os.pipe()
         self._process = subprocess.Popen(
             [*sandbox(pod, container, writing), *map(expanded, container["command"])],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=self._errors,
             pass_fds=[writing],
         )
         os.close(writing)
@@ -69,9 +71,11 @@ class Container:
 
     def _take(self) -> None:
         assert self._process.stdout is not None
-        self.log.take(self._process.stdout)
-        self.code = self._process.wait()
-        self._process.stdout.close()
+        with self._process.stdout, self._errors:
+            self.log.take(self._process.stdout)
+            self._errors.seek(0)
+            self.log.take(self._errors)  # as late as it can be: nodes keep no order between the two
+            self.code = self._process.wait()
         self.log.end()
         self._ended.set()
 
@@ -99,15 +103,16 @@ class Log:
         left = b""
         while data := os.read(source.fileno(), 65536):
             left += data
-            at = 0
+            at, pieces, stamp = 0, [], now()
             while (end := left.find(b"\n", at, at + PIECE) + 1) or len(left) - at >= PIECE:
                 end = end or at + PIECE
-                self._add(left[at:end], within)
+                pieces.append((b"" if within else stamp) + left[at:end])
                 within = not left[at:end].endswith(b"\n")
                 at = end
             left = left[at:]
+            self._add(pieces)
         if left:
-            self._add(left, within)
+            self._add([(b"" if within else now()) + left])
 
     def end(self) -> None:
         with self._changed:
@@ -126,13 +131,17 @@ class Log:
             if ended:
                 return
 
-    def _add(self, text: bytes, within: bool) -> None:
-        now = time.time_ns()
-        second = datetime.fromtimestamp(now // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        time_given = b"" if within else f"{second}.{now % 10**9:09d}Z ".encode()
+    def _add(self, pieces: list[bytes]) -> None:
         with self._changed:
-            self.pieces.append(time_given + text)
+            self.pieces += pieces
             self._changed.notify_all()
+
+
+def now() -> bytes:
+    """The time as nodes write it before a line."""
+    seconds, rest = divmod(time.time_ns(), 10**9)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{rest:09d}Z ".encode()
 
 
 def sandbox(pod: Object, container: Object, told: int) -> list[str]:

@@ -1,14 +1,11 @@
-"""What a run holds of memory and disk."""
+"""What a run holds of the disk."""
 
 # pathlib would lengthen the start of every job:
-# ruff: noqa: PTH101, PTH116, PTH208
+# ruff: noqa: PTH101
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
-
-from .processes import read
 
 DEEPEST = 100  # folders within folders, each a descriptor while it is looked at
 LEAST = 4096  # bytes that any file or folder counts
@@ -17,26 +14,8 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def memory_of(pids: Iterable[int], limit: int) -> int:
-    """Bytes that processes hold together; what they share is told apart only above `limit`."""
-    quick = {pid: _kilobytes(f"/proc/{pid}/status", RESIDENT) * 1024 for pid in pids}
-    if sum(quick.values()) <= limit:
-        return sum(quick.values())
-    exact = {pid: _kilobytes(f"/proc/{pid}/smaps_rollup", PROPORTIONAL) * 1024 for pid in quick}
-    return sum(exact[pid] or held for pid, held in quick.items())
-
-
-RESIDENT = (b"RssAnon:", b"RssShmem:", b"VmSwap:")
-PROPORTIONAL = (b"Pss_Anon:", b"Pss_Shmem:", b"SwapPss:")
-
-
-def _kilobytes(path: str, names: tuple[bytes, ...]) -> int:
-    lines = read(path).splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith(names))
-
-
-def disk_of(folder: str, pids: Iterable[int], limit: int) -> int:
-    """Bytes below `folder`, and in files that were removed from it but are open yet.
+def disk_of(folder: str, limit: int) -> int:
+    """Bytes below `folder`.
 
     Counting ends above `limit`; a tree too deep to be looked at counts as more than any limit.
     """
@@ -45,8 +24,7 @@ def disk_of(folder: str, pids: Iterable[int], limit: int) -> int:
     except OSError:
         return 0
     try:
-        device = os.fstat(descriptor).st_dev
-        return _below(descriptor, limit, 0) + _removed(pids, device)
+        return _below(descriptor, limit, 0)
     finally:
         os.close(descriptor)
 
@@ -89,24 +67,3 @@ def _opened(name: str, folder: int) -> int:
         finally:
             os.close(place)
         return os.open(name, FOLDER, dir_fd=folder)
-
-
-def _removed(pids: Iterable[int], device: int) -> int:
-    found: dict[int, int] = {}
-    for pid in pids:
-        for path in _descriptors(pid):
-            try:
-                file = os.stat(path)
-            except OSError:
-                continue
-            if file.st_nlink == 0 and file.st_dev == device and stat.S_ISREG(file.st_mode):
-                found[file.st_ino] = file.st_blocks * 512
-    return sum(found.values())
-
-
-def _descriptors(pid: int) -> list[str]:
-    folder = f"/proc/{pid}/fd"
-    try:
-        return [f"{folder}/{name}" for name in os.listdir(folder)]
-    except OSError:
-        return []
