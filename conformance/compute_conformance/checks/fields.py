@@ -10,7 +10,7 @@ from compute_conformance.assets import unknown_did
 from compute_conformance.bench import Bench
 from compute_conformance.checking import check
 from compute_conformance.exchanges import Answer, Request, reasons
-from compute_conformance.verdicts import expect
+from compute_conformance.verdicts import expect, given
 
 DATASET_FIELDS = ("documentId", "serviceId", "transferTxId")
 
@@ -282,6 +282,7 @@ def further_needs(bench: Bench) -> None:
 def further_named(bench: Bench) -> None:
     """A further dataset that nobody has."""
     unknown = _further(bench, documentId=unknown_did())
-    refusal = bench.consumer().start(additionalDatasets=[unknown]).refused()
+    with given("a start on an unknown further dataset that is refused"):
+        refusal = bench.consumer().start(additionalDatasets=[unknown]).refused()
     named = any(key.startswith("datasets[1]") for key in reasons(refusal))
     expect(named, "a refusal that names datasets[1]", refusal)

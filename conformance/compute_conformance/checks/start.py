@@ -279,6 +279,9 @@ def datasets_first(bench: Bench) -> None:
     """An unknown dataset after one whose order is bound elsewhere, and two unknown ones."""
     used = bench.profile.dataset("open")
     bench.start(dataset=used)
+    with given("starts on unknown datasets that are refused"):
+        bench.consumer().start(dataset=_unknown(bench)).refused()
+        bench.consumer().start(additionalDatasets=[_unknown(bench)]).refused()
     for main, named in ((used, "datasets[1]"), (_unknown(bench), "dataset")):
         answer = bench.consumer().start(dataset=main, additionalDatasets=[_unknown(bench)])
         _told(answer.refused(), named)

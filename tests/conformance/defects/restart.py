@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,8 +42,9 @@ def kept(wrong: Wrong, *fields: str, **values: Any) -> None:
 @defect("restart-answers-nothing", "CE-RESTART-ONE-OBJECT", kind=Kind.SHAPE, calls=3)
 def restart_answers_nothing(wrong: Wrong) -> None:
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if request.method == "POST" and request.path == COMPUTE and b'"jobId"' in request.body:
-            response.body = b"[]"
+        if request.method == "POST" and request.path == COMPUTE and response.status_int == 200:
+            if json.loads(request.body).get("jobId"):
+                response.body = b"[]"
 
     wrong.answers(rewrite)
 
@@ -247,7 +249,10 @@ def restart_ignores_output(wrong: Wrong) -> None:
 
 @defect("restart-takes-what-it-is-given", "CE-RESTART-OTHER-DATASET", kind=Kind.SECURITY, calls=3)
 def restart_takes_what_it_is_given(wrong: Wrong) -> None:
-    wrong.patch(compute, "repeated", lambda plan, wanted: start_request(wanted))
+    def given(plan: Plan, wanted: Wanted) -> StartRequest:
+        return start_request(wanted) if "dataset" in wanted else repeated(plan, wanted)
+
+    wrong.patch(compute, "repeated", given)
 
 
 @defect("refused-restart-clears-the-results", "CE-RESTART-REFUSED-KEEPS", calls=4)
