@@ -175,14 +175,6 @@ def content_type(bench: Bench) -> None:
     expect("/" in told, "a Content-Type like application/octet-stream", told)
 
 
-@check("CE-RESULT-LENGTH")
-def content_length(bench: Bench) -> None:
-    """The header of a download, and its bytes."""
-    answer = working(ended(bench).fetch())
-    told = answer.headers.get("content-length")
-    expect(told in {None, str(len(answer.body))}, f"a length of {len(answer.body)}", told)
-
-
 # What there is not
 
 

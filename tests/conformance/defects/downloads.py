@@ -14,8 +14,6 @@ from tests.conformance.defects import asked
 from tests.conformance.defects.defect import Kind, Wrong, defect
 from tests.conformance.defects.signatures import any_own_job, implied_nonce
 
-# Who may download
-
 
 @defect("result-unsigned", "CE-SIGN-RESULT-MISSING", kind=Kind.SECURITY, calls=3)
 def unsigned(wrong: Wrong) -> None:

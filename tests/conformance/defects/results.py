@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any, BinaryIO
 
@@ -135,11 +136,6 @@ def without_type(wrong: Wrong) -> None:
     _header(wrong, "Content-Type", None)
 
 
-@defect("result-length-in-characters", "CE-RESULT-LENGTH", kind=Kind.SHAPE, calls=3)
-def wrong_length(wrong: Wrong) -> None:
-    _header(wrong, "Content-Length", "2")
-
-
 @defect("result-index-beyond-crashes", "CE-RESULT-INDEX-BEYOND", calls=3)
 def beyond_crashes(wrong: Wrong) -> None:
     def check(self: ResultResource, job: Job, index: int) -> None:
@@ -166,7 +162,8 @@ def _whole(text: str) -> int:
 
 @defect("result-index-negative-from-the-end", "CE-RESULT-INDEX-NEGATIVE", calls=3)
 def from_the_end(wrong: Wrong) -> None:
-    _index_read(wrong, lambda text: text.removeprefix("-").isdecimal())
+    _index_read(wrong, lambda text: re.fullmatch("0|-?[1-9][0-9]*", text))
+    _opened(wrong, lambda job, index: index % len(job.results))
 
 
 @defect("result-index-word-crashes", "CE-RESULT-INDEX-WORD", calls=3)
