@@ -68,7 +68,7 @@ def unverified(wrong: Wrong, call: str) -> None:
 
     def anybody(sender: Credentials, *parts: str) -> str:
         if ASKED.call == call:
-            return "of anybody"
+            return f"{sender.address} {sender.nonce}"
         return proven(sender, *parts)
 
     wrong.patch(callers, "_proven", anybody)
@@ -82,7 +82,7 @@ def tried(wrong: Wrong, call: str, others: Callable[..., list[tuple[str, ...]]])
     def one_of(sender: Credentials, *parts: str) -> str:
         messages = others(*parts) if ASKED.call == call else []
         if any(_signer(sender, message) == sender.address for message in messages):
-            return "of another message"
+            return f"{sender.address} {sender.nonce}"
         return proven(sender, *parts)
 
     wrong.patch(callers, "_proven", one_of)
