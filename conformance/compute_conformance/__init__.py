@@ -21,6 +21,7 @@ def run(
     selection: Selection = EVERYTHING,
     *,
     workers: int = 1,
+    first_only: bool = False,
 ) -> Report:
     """Judge a server by its URL, or a WSGI callable in this process.
 

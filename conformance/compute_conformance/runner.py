@@ -49,16 +49,24 @@ def run_checks(
     selection: Selection = EVERYTHING,
     *,
     workers: int = 1,
+    first_only: bool = False,
     told: Callable[[Outcome], None] = lambda _: None,
 ) -> Report:
-    """Judge the target; `told` hears of each outcome as it comes, from any thread."""
+    """Judge the target; `told` hears of each outcome as it comes, from any thread.
+
+    `first_only`: nothing more is looked at once a requirement is seen to be broken.
+    """
     report, begun, purse = Report(target.name), time.monotonic(), Purse(profile.budget)
     report.started = datetime.now(UTC).isoformat(timespec="seconds")
     report.wiring = wiring(Bench(target, profile, purse))
     if not report.wiring:
         with ThreadPoolExecutor(workers, "check") as pool:
             judge = _Judge(target, profile, purse, report, told)
-            report.outcomes += pool.map(judge, selected(selection))
+            for outcome in pool.map(judge, selected(selection)):
+                report.outcomes.append(outcome)
+                if first_only and outcome.verdict is Verdict.FAIL:
+                    pool.shutdown(cancel_futures=True)
+                    break
         judge.clean(*judge.shelf.benches.values())
     report.seconds = time.monotonic() - begun
     return report
