@@ -25,8 +25,8 @@ def run(
 ) -> Report:
     """Judge a server by its URL, or a WSGI callable in this process.
 
-    `workers` checks run at once. Without a profile only what needs no job is looked at.
+    `workers` checks run at once; with `first_only` nothing more is looked at once a requirement is
+    seen to be broken. Without a profile only what needs no job is looked at.
     """
-    if isinstance(target, str):
-        return run_checks(Live(target, profile.limits.request), profile, selection, workers=workers)
-    return run_checks(InProcess(target), profile, selection, workers=workers)
+    judged = Live(target, profile.limits.request) if isinstance(target, str) else InProcess(target)
+    return run_checks(judged, profile, selection, workers=workers, first_only=first_only)

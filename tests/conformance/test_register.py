@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from compute_conformance.checking import all_checks
 from compute_conformance.ledger import ledger
 from compute_conformance.page import page
+from compute_conformance.renderings.register import requirements
 from compute_conformance.requirements import register
 
 
@@ -23,6 +25,11 @@ def test_ids_and_sentences_have_their_form() -> None:
     for requirement in register().values():
         assert re.fullmatch(r"CE(-[A-Z0-9]+){2,}", requirement.id)
         assert re.fullmatch(r"[A-Z`].*\.", requirement.sentence), requirement.id
+
+
+def test_the_page_of_requirements_is_made_of_the_register() -> None:
+    page = Path(__file__).parents[2] / "conformance" / "REQUIREMENTS.md"
+    assert page.read_text(encoding="utf-8") == requirements()
 
 
 def test_every_reference_leads_somewhere() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from compute_conformance.cli.reading import compare, explain, listing, page
+from compute_conformance.cli.reading import compare, explain, listing, page, requirements
 from compute_conformance.cli.running import run
 from compute_conformance.cli.writing import assets
 
@@ -15,5 +15,5 @@ def main() -> None:
     """Judge any server of the Ocean Provider "Compute Endpoints" API."""
 
 
-for command in (run, listing, explain, compare, page, assets):
+for command in (run, listing, explain, requirements, compare, page, assets):
     main.add_command(command)

@@ -16,6 +16,7 @@ from compute_conformance.comparing import Difference, differences
 from compute_conformance.ledger import ledger
 from compute_conformance.page import drift
 from compute_conformance.page import page as known_page
+from compute_conformance.renderings.register import requirements as register_page
 from compute_conformance.requirements import Requirement, register
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -42,6 +43,12 @@ def explain(requirement: str) -> None:
     if found is None:
         raise click.ClickException(f"there is no requirement {requirement}; see `list`")
     click.echo("\n".join(_explained(found)))
+
+
+@click.command()
+def requirements() -> None:
+    """Write the whole register as Markdown."""
+    click.echo(register_page(), nl=False)
 
 
 def _explained(one: Requirement) -> Iterator[str]:

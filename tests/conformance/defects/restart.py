@@ -42,9 +42,9 @@ def kept(wrong: Wrong, *fields: str, **values: Any) -> None:
 @defect("restart-answers-nothing", "CE-RESTART-ONE-OBJECT", kind=Kind.SHAPE, calls=3)
 def restart_answers_nothing(wrong: Wrong) -> None:
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if request.method == "POST" and request.path == COMPUTE and response.status_int == 200:
-            if json.loads(request.body).get("jobId"):
-                response.body = b"[]"
+        started = request.method == "POST" and request.path == COMPUTE
+        if started and response.status_int == 200 and json.loads(request.body).get("jobId"):
+            response.body = b"[]"
 
     wrong.answers(rewrite)
 
