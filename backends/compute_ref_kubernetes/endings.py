@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from compute_ref.plugins import Exit, ExitReason
-from compute_ref_kubernetes.pods import FINAL, Object, Pod, holds
+from compute_ref_kubernetes.pods import FINAL, Object, Pod, holds, moment
 
 #: beyond the time at which a deleted pod should be gone; then its node is taken to be lost
 OVERDUE: Final = timedelta(seconds=30)
@@ -101,7 +101,7 @@ def _of_begun(pod: Pod, job: Object | None) -> Exit:
     code = ended.get("exitCode")
     if ended.get("reason") == "ContainerStatusUnknown":
         return LOST_NODE
-    told = _told(pod) or _timed_out(job)
+    told = _told(pod) or _timed_out(job) or _deleted_at_deadline(pod, job)
     if told is not None:
         return replace(told, code=code)
     if code is None:
@@ -171,6 +171,17 @@ def _failed(job: Object) -> Exit | None:
 def _timed_out(job: Object | None) -> Exit | None:
     failed = holds(job, "Failed") or holds(job, "FailureTarget") if job else None
     return TIMEOUT if failed and failed.get("reason") == "DeadlineExceeded" else None
+
+
+def _deleted_at_deadline(pod: Pod, job: Object | None) -> Exit | None:
+    """Older clusters delete the pod first, and only then say of the Job that it was too late."""
+    seconds = (job or {}).get("spec", {}).get("activeDeadlineSeconds")
+    started = moment(((job or {}).get("status") or {}).get("startTime"))
+    if not seconds or started is None or pod.deleted is None:
+        return None
+    grace = pod.shown["metadata"].get("deletionGracePeriodSeconds", 0)
+    asked = pod.deleted - timedelta(seconds=grace)
+    return TIMEOUT if asked >= started + timedelta(seconds=seconds) else None
 
 
 def _succeeded(job: Object | None) -> bool:

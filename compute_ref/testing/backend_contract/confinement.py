@@ -64,7 +64,7 @@ class Confinement(Abilities):
 
     def test_its_log_is_not_its_to_write(self, server: Server) -> None:
         """What it said stays said, and no link takes the log's place."""
-        run = server.script(f'echo first\nfolder="$LOGS"\n{ATTACK}echo last')
+        run = server.script(f'exec 2>&1\necho first\nfolder="$LOGS"\n{ATTACK}echo last')
         if self.holds(server, "filesystem", run.limits):
             assert server.finish(run) == Exit(0)
             assert list(texts(run.folders.logs)) == ["algorithm.log"]

@@ -184,6 +184,18 @@ def test_an_order_does_not_end_what_still_runs() -> None:
     assert exit_of(Sight(job(), [pod(running=True)]), STORAGE, NOW) is None
 
 
+@pytest.mark.parametrize(("seconds", "reason"), [(3600, "timeout"), (3601, "evicted")])
+def test_a_pod_deleted_at_the_deadline_was_too_late(seconds: int, reason: str) -> None:
+    """Also where its Job does not say so yet; it was deleted an hour after its beginning."""
+    late = {**job(), "spec": {"activeDeadlineSeconds": seconds}}
+    late["status"]["startTime"] = "2026-11-25T10:00:00Z"
+    ended = pod("Failed", code=143, deleted="2026-11-25T11:00:20Z")
+    meta = {**ended.shown["metadata"], "deletionGracePeriodSeconds": 20}
+    end = exit_of(Sight(late, [Pod({**ended.shown, "metadata": meta})]), None, NOW)
+    assert end is not None
+    assert end.reason == reason
+
+
 def test_it_is_known_when_a_deleted_pod_is_overdue() -> None:
     soon = (NOW + timedelta(seconds=5)).isoformat()
     assert Sight(job(), [pod(running=True, deleted=soon)]).overdue_in(NOW) == 35
