@@ -13,9 +13,9 @@ from compute_conformance.requirements import Level, Requirement, register
 HEAD: Final = """\
 # Requirements
 
-Made by `compute-conformance requirements` from the register; change that, not this page. L0 needs no
-job, L1 a dataset and an algorithm that may meet, L2 an algorithm that does what it is told, L3 many
-calls at once. A lock marks what protects the rights or the data of users.
+Made by `compute-conformance requirements` from the register; change that, not this page. L0 needs
+no job, L1 a dataset and an algorithm that may meet, L2 an algorithm that does what it is told, L3
+many calls at once. A lock marks what protects the rights or the data of users.
 """
 
 
