@@ -11,7 +11,12 @@ from compute_conformance.profile import from_document
 from compute_conformance.requirements import Level
 from tests.conformance.stranger.server import DATASET, stranger
 
-CONTAINER: Final = {"entrypoint": "sh $ALGO", "image": "none", "tag": "1", "checksum": ""}
+CONTAINER: Final = {
+    "entrypoint": "sh $ALGO",
+    "image": "none",
+    "tag": "1",
+    "checksum": "sha256:" + "0" * 64,
+}
 META: Final = {"language": "sh", "format": "text", "version": "1", "container": CONTAINER}
 PROFILE: Final = from_document(
     {

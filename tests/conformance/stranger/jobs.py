@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,9 @@ class Job:
         """Ask it to end, and wait for that."""
         with self._lock:
             self.stopreq = 1
-            if self._process is not None and self._process.poll() is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
+            if self._process is not None:
+                with suppress(ProcessLookupError):  # it has ended
+                    os.killpg(self._process.pid, signal.SIGKILL)
         self.over.wait(20)
 
     def told(self) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -46,6 +47,32 @@ ENDPOINTS = {
     "nonce": ["GET", f"{SERVICES}/nonce"],
 }
 
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
+    "Access-Control-Allow-Headers": "content-type, authtoken",
+    "Access-Control-Expose-Headers": "Content-Disposition",
+}
+
+
+def sound_meta(algorithm: Any) -> Mapping[str, Any]:
+    """The description of a raw algorithm, also where it is written as JSON text."""
+    meta = algorithm.get("meta") if isinstance(algorithm, dict) else None
+    try:
+        meta = json.loads(meta) if isinstance(meta, str) else meta
+    except ValueError:
+        meta = None
+    if not isinstance(meta, dict):
+        raise Refused(400, {"error": {"algorithm": "missing_meta_documentId"}})
+    if not (meta.get("url") or meta.get("rawcode")):
+        raise Refused(400, {"error": {"algorithm": "meta_oneof_url_rawcode_remote"}})
+    container = meta.get("container") or {}
+    if not all(container.get(name) for name in ("entrypoint", "image", "checksum")):
+        raise Refused(400, {"error": {"algorithm": "missing_entrypoint_image_checksum"}})
+    if not str(container["checksum"]).startswith("sha256:"):
+        raise Refused(400, {"error": {"algorithm": "checksum_prefix"}})
+    return meta
+
 
 class Stranger(ThreadingHTTPServer):
     """What all its threads share."""
@@ -57,7 +84,6 @@ class Stranger(ThreadingHTTPServer):
         self.folder = folder
         self.nonces = Nonces()
         self.jobs: list[Job] = []
-        self.orders: set[str] = set()
         self.lock = threading.Lock()
 
 
@@ -86,6 +112,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self._answer({f"{SERVICES}/compute": self._delete})
 
+    def do_OPTIONS(self) -> None:
+        self._send(200, b"", "")
+
     # Calls
 
     def _root(self, told: Mapping[str, Any]) -> Any:
@@ -112,14 +141,15 @@ class Handler(BaseHTTPRequestHandler):
         for name in ("serviceId", "transferTxId"):
             if not dataset.get(name):
                 raise missing(f"dataset.{name}")
-        if not isinstance(algorithm, dict) or not isinstance(algorithm.get("meta"), dict):
-            raise Refused(400, {"error": {"algorithm": "missing_meta_documentId"}})
+        meta = sound_meta(algorithm)
         if dataset["documentId"] != DATASET:
             raise Refused(400, {"error": {"dataset.documentId": "did_not_found"}})
+        if dataset["serviceId"] != "compute":
+            raise Refused(400, {"error": {"dataset.serviceId": "not_found"}})
         if told.get("environment", "stranger") != "stranger":
             raise Refused(400, {"error": "Environment invalid or does not exist"})
         owner = self._signed(told, "jobId", document=dataset["documentId"])
-        job = self._made(owner, dataset, algorithm["meta"])
+        job = self._made(owner, dataset, meta)
         first = job.told()
         job.start()
         return [first]
@@ -127,10 +157,9 @@ class Handler(BaseHTTPRequestHandler):
     def _made(self, owner: str, dataset: Mapping[str, Any], meta: Mapping[str, Any]) -> Job:
         order = str(dataset["transferTxId"])
         with self.server.lock:
-            if order in self.server.orders:
+            if any(job.agreement == order and not job.finished for job in self.server.jobs):
                 raise Refused(400, {"error": "`agreementId` already in use for other job."})
-            self.server.orders.add(order)
-            folder = self.server.folder / str(len(self.server.jobs))
+            folder = self.server.folder / uuid.uuid4().hex
             code = str(meta.get("rawcode", ""))
             job = Job(owner, dataset["documentId"], order, "stranger", folder, code)
             self.server.jobs.append(job)
@@ -219,7 +248,8 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, content: bytes, disposition: str) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
-        self.send_header("Access-Control-Allow-Origin", "*")
+        for name, value in CORS.items():
+            self.send_header(name, value)
         if disposition:
             self.send_header("Content-Type", "application/octet-stream")
             self.send_header("Content-Disposition", disposition)
