@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -26,6 +27,7 @@ class Consumer:
         self.account, self.profile, self.send = account, profile, send
         self.address = account.address
         self.nonce = FIRST - 1
+        self._turn = threading.Lock()
 
     def next_nonce(self) -> str:
         """One above the last."""
@@ -98,11 +100,12 @@ class Consumer:
             told |= self.signed(told["address"], nonce=params.get("nonce"))
         return Request("DELETE", f"{SERVICES}/deleteAuthToken", query=told)
 
-    # Calls
+    # Calls: each is signed and sent before another, so that nonces arrive as they were taken
 
     def start(self, *assets: Any, **changes: Any) -> Answer:
         """Start a job."""
-        return self.send(self.start_request(*assets, **changes))
+        with self._turn:
+            return self.send(self.start_request(*assets, **changes))
 
     def status(self, **params: Any) -> Answer:
         """Ask for jobs, unsigned."""
@@ -110,16 +113,20 @@ class Consumer:
 
     def signed_status(self, job_id: str) -> Answer:
         """Ask for a job as its owner."""
-        return self.send(self.owned_request("GET", jobId=job_id))
+        with self._turn:
+            return self.send(self.owned_request("GET", jobId=job_id))
 
     def stop(self, **params: Any) -> Answer:
         """Stop jobs."""
-        return self.send(self.owned_request("PUT", **params))
+        with self._turn:
+            return self.send(self.owned_request("PUT", **params))
 
     def delete(self, **params: Any) -> Answer:
         """Delete jobs."""
-        return self.send(self.owned_request("DELETE", **params))
+        with self._turn:
+            return self.send(self.owned_request("DELETE", **params))
 
     def result(self, job_id: str, index: int | str = 0, **params: Any) -> Answer:
         """Download a result."""
-        return self.send(self.result_request(job_id, index, **params))
+        with self._turn:
+            return self.send(self.result_request(job_id, index, **params))
