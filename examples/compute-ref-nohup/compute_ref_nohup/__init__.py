@@ -76,9 +76,11 @@ class NohupBackend(plugins.Backend):
         with suppress(FileExistsError, FileNotFoundError):
             (self._records / name).symlink_to("never")
         for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, None)):
-            with suppress(*GONE):
+            with suppress(*GONE, FileExistsError):
                 os.killpg(self._keeper(name), number)
                 self.wait(plugins.Handle(name), patience)
+                if number == signal.SIGKILL:
+                    (self._records / f"{name}.exit").symlink_to(str(128 + number))
 
     def remove(self, name: str) -> None:
         """Stop it at once and forget it."""

@@ -117,7 +117,9 @@ def test_a_stop_is_answered_within_the_grace_and_a_second(world: World, hang: st
 def test_an_algorithm_that_its_backend_does_not_end_in_time_is_ended_by_the_engine(
     world: World,
 ) -> None:
-    job = world.final(world.submit("stay", "write a 1"), nudge=300)
+    job_id = world.submit("stay", "write a 1")
+    world.await_status(job_id, 40)
+    job = world.final(job_id, nudge=300)
     assert (job.finish_reason, job.stop_request) == (FinishReason.TIMEOUT, StopRequest.TIME_LIMIT)
     assert job.exit_code == 143
     assert world.result(job, "a") == b"1\n"
@@ -128,7 +130,9 @@ def test_an_algorithm_that_its_backend_does_not_end_in_time_is_ended_by_the_engi
 
 def test_outputs_of_a_run_that_nobody_confirms_dead_are_not_published(world: World) -> None:
     world.backend.tell("hang stop")
-    job = world.final(world.submit("stay", "write a 1"), nudge=300)
+    job_id = world.submit("stay", "write a 1")
+    world.await_status(job_id, 40)
+    job = world.final(job_id, nudge=300)
     assert job.finish_reason is FinishReason.TIMEOUT
     assert ResultType.OUTPUT not in {result.type for result in job.results}
 
