@@ -8,6 +8,7 @@ import time
 from typing import Any, Final
 
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
 
 LINGER_SECONDS: Final = 5.0
@@ -20,6 +21,16 @@ TEXTS: Final = {
     500: "The server failed to answer. Its operator finds the reason in the log.",
     501: "The server does not read bodies in this transfer coding. Send it as it is, or chunked.",
 }
+
+
+class Parser(HTTPRequestParser):
+    """Refuses a body with a length and with chunks: a proxy may have read it the other way."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read request line and headers; ParsingError where they cannot be relied on."""
+        super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("Content-Length and Transfer-Encoding exclude each other")
 
 
 class JsonErrorTask(ErrorTask):
@@ -49,6 +60,7 @@ class Channel(HTTPChannel):
     see that instead of the answer.
     """
 
+    parser_class = Parser
     error_task_class = JsonErrorTask
     unread = False
     _lingering = False

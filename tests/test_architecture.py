@@ -64,8 +64,8 @@ LIBRARIES = {
     "waitress": ("compute_ref/serving.py", "compute_ref/channels.py"),
     "docker": ("backends/compute_ref_docker/",),
     "requests": ("backends/compute_ref_docker/",),
-    "rich": ("compute_ref/cli/",),
-    "click": ("compute_ref/cli/", "conformance/"),
+    "rich": ("compute_ref/cli/", "conformance/compute_conformance/cli/"),
+    "click": ("compute_ref/cli/", "conformance/compute_conformance/cli/"),
     "kubernetes": ("backends/compute_ref_kubernetes/cluster.py",),
 }
 ONE_MACHINE = re.compile(r"(?<![\w.:/~-])/(?:home|Users|work|opt|mnt)/[\w.-]+")

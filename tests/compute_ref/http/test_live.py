@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
@@ -114,3 +115,16 @@ def test_forwarded_headers_of_a_stranger_are_ignored(
     _, body = call(connection, "GET", f"{COMPUTE}?{query}", headers=forged)
     (job,) = json.loads(body)
     assert all(url.startswith("http://127.0.0.1:") for url in job["resultsUrls"])
+
+
+def test_a_body_of_two_lengths_is_refused_with_all_that_follows(compute_server: str) -> None:
+    place = urlsplit(compute_server)
+    assert place.hostname is not None
+    inner = b"0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    head = f"POST {COMPUTE} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(inner)}\r\n"
+    with socket.create_connection((place.hostname, place.port), 30) as wire:
+        wire.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + inner)
+        wire.shutdown(socket.SHUT_WR)
+        received = b"".join(iter(lambda: wire.recv(65536), b""))
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.count(b"HTTP/1.1 ") == 1

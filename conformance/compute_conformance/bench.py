@@ -1,0 +1,274 @@
+"""What a check works with: consumers of its own, jobs, waits, and the record of what was said."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from compute_conformance.budget import Purse
+from compute_conformance.consumers import COMPUTE, ENVIRONMENTS, Consumer
+from compute_conformance.exchanges import Answer, Request
+from compute_conformance.profile import Profile
+from compute_conformance.scripts import Step, stay
+from compute_conformance.signing import Account
+from compute_conformance.targets import Target
+from compute_conformance.verdicts import Ended, Failed, Inconclusive, expect, given
+
+FINAL = frozenset({31, 32, 70})
+FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
+T = TypeVar("T")
+STAYING = 600  # seconds; nobody waits for them
+
+
+@dataclass
+class Started:
+    """A job of this bench, and whose it is."""
+
+    consumer: Consumer
+    job_id: str
+    first: Mapping[str, Any]  #: the status object of the answer to its start
+    stays: bool = False  #: its algorithm runs until it is stopped
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """A job that ended, with what was seen of it. It is shared: nobody changes it."""
+
+    started: Started
+    course: Sequence[Mapping[str, Any]]  #: unsigned, from the first answer about it to its end
+    signed: Mapping[str, Any]  #: the final job as its owner sees it
+
+    @property
+    def final(self) -> Mapping[str, Any]:
+        """The job as it ended, seen unsigned."""
+        return self.course[-1]
+
+
+class Shelf:
+    """What checks of a run share, each made when it is first asked for, once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[str, Any] = {}
+        self.benches: dict[str, Bench] = {}  #: where things were made, to be cleaned
+
+    def take(self, name: str, bench: Bench, make: Callable[[Bench], T]) -> T:
+        """The thing of a name; whoever asks for one that could not be made is told why."""
+        with self._lock:
+            if name not in self._made:
+                self.benches[name] = bench
+                try:
+                    self._made[name] = make(bench)
+                except Ended as ended:
+                    self._made[name] = ended
+            found: T = self._made[name]
+        if isinstance(found, Ended):
+            raise found
+        return found
+
+
+@dataclass
+class Bench:
+    """One check's own place. Its consumers are fresh, so that no other check sees its jobs."""
+
+    target: Target
+    profile: Profile
+    purse: Purse
+    shelf: Shelf = field(default_factory=Shelf)
+    transcript: list[tuple[Request, Answer]] = field(default_factory=list)
+    started: list[Started] = field(default_factory=list)
+    consumers: dict[str, Consumer] = field(default_factory=dict)  #: by lower-case address
+
+    def send(self, request: Request) -> Answer:
+        """Send within the budget; both sides are put on record."""
+        self.purse.pay_request()
+        answer = self.target.send(request)
+        self.transcript.append((request, answer))
+        self.purse.pay_bytes(len(answer.body))
+        if request.method == "POST" and request.path == COMPUTE and answer.status in {200, 201}:
+            self.purse.pay_job()
+            self._note(answer)
+        return answer
+
+    def get(self, path: str, **query: Any) -> Answer:
+        """An unsigned GET."""
+        return self.send(Request("GET", path, query=query))
+
+    def environments(self) -> list[dict[str, Any]]:
+        """Those of the profile's chain; Inconclusive where the target does not tell them."""
+        with given("the environments of the chain"):
+            told = self.get(ENVIRONMENTS, chainId=self.profile.chain)
+            found = environments_of(told, self.profile.chain)
+            expect(all(isinstance(one, dict) for one in found), "objects", told)
+        return found
+
+    def consumer(self) -> Consumer:
+        """A consumer whom the target never saw."""
+        consumer = Consumer(Account.new(), self.profile, self.send)
+        self.consumers[consumer.address.lower()] = consumer
+        return consumer
+
+    def raw(self, **meta: Any) -> dict[str, Any]:
+        """A raw algorithm that does nothing; `meta` is changed so, None takes a member away."""
+        changed = {**self.profile.script()["meta"], "rawcode": "echo", **meta}
+        return {"meta": {key: value for key, value in changed.items() if value is not None}}
+
+    # Jobs
+
+    def start(
+        self,
+        algorithm: Mapping[str, Any] | None = None,
+        *,
+        consumer: Consumer | None = None,
+        **changes: Any,
+    ) -> Started:
+        """A job that was accepted; Inconclusive where it was not."""
+        consumer = consumer or self.consumer()
+        with given("a start that is accepted"):
+            return self.accept(consumer.start(algorithm, **changes), consumer)
+
+    def accept(self, answer: Answer, consumer: Consumer) -> Started:
+        """The job of an answer that has to say yes; it is deleted in the end."""
+        first = answer.job()
+        if not isinstance(first.get("jobId"), str):
+            raise Failed("a jobId", first)
+        started = Started(consumer, first["jobId"], first)
+        self._keep(started)
+        return started
+
+    def staying(self, *steps: Step, consumer: Consumer | None = None, **changes: Any) -> Started:
+        """A job whose algorithm has done the steps and runs on until it is stopped."""
+        started = self.endless(*steps, consumer=consumer, **changes)
+        job = self.running(started)
+        if final(job):
+            raise Inconclusive("an algorithm that runs until it is stopped", job)
+        return started
+
+    def endless(self, *steps: Step, consumer: Consumer | None = None, **changes: Any) -> Started:
+        """The same just after its start, wherever it is; it is stopped in the end."""
+        algorithm = self.profile.script(*steps, stay(STAYING))
+        started = self.start(algorithm, consumer=consumer, **changes)
+        started.stays = True
+        return started
+
+    def shared(self, name: str, make: Callable[[Bench], T]) -> T:
+        """What `make` gives of a bench of its own: made once in a run, for checks that only look.
+
+        A job costs a target's owner minutes; whoever changes one makes it for themselves.
+        """
+        found = self.shelf.take(name, replace(self, transcript=[], started=[], consumers={}), make)
+        self.transcript += self.shelf.benches[name].transcript
+        return found
+
+    def specimen(self, *steps: Step) -> Specimen:
+        """A job that ended, of an algorithm that did the steps, or of the plain one without any."""
+
+        def make(bench: Bench) -> Specimen:
+            started = bench.start(bench.profile.script(*steps) if steps else None)
+            course = bench.course(started)
+            return Specimen(started, course, bench.signed(started))
+
+        return self.shared(f"specimen {steps}", make)
+
+    def look(self, started: Started) -> dict[str, Any]:
+        """The job as it is now, asked for unsigned."""
+        with given("a look at a job of one's own"):
+            return started.consumer.status(
+                jobId=started.job_id, consumerAddress=started.consumer.address
+            ).job()
+
+    def signed(self, started: Started) -> dict[str, Any]:
+        """The job as it is now, as its owner sees it."""
+        with given("a signed look at a job of one's own"):
+            return started.consumer.signed_status(started.job_id).job()
+
+    def fetched(self, started: Started, index: int) -> bytes:
+        """The bytes of a result, downloaded by the job's owner."""
+        answer = started.consumer.result(started.job_id, index)
+        if answer.status != 200:
+            raise Inconclusive(f"the download of result {index}", answer)
+        return answer.body
+
+    def finished(self, started: Started) -> dict[str, Any]:
+        """The job once it is final; Inconclusive where it does not get there in its time."""
+        return self.until(started, final, "to end", self.profile.limits.finish)
+
+    def course(self, started: Started) -> list[dict[str, Any]]:
+        """All that is seen of a job from its first status object to its end, in this order."""
+        seen = [dict(started.first)]
+
+        def there(job: Mapping[str, Any]) -> bool:
+            seen.append(dict(job))
+            return final(job)
+
+        self.until(started, there, "to end", self.profile.limits.finish)
+        return seen
+
+    def running(self, started: Started) -> dict[str, Any]:
+        """The job once its algorithm runs."""
+
+        def there(job: Mapping[str, Any]) -> bool:
+            return int(job.get("status", 0)) >= 40 or final(job)
+
+        return self.until(started, there, "to run", self.profile.limits.start)
+
+    def until(
+        self,
+        started: Started,
+        there: Callable[[Mapping[str, Any]], bool],
+        what: str,
+        seconds: float,
+    ) -> dict[str, Any]:
+        """The job, asked for unsigned again and again, once `there` is true of it."""
+        patience = self.purse.patience(what, seconds)
+        pause, end = FIRST_PAUSE, time.monotonic() + patience
+        while True:
+            job = self.look(started)
+            if there(job):
+                return job
+            if time.monotonic() > end:
+                self.purse.disappoint(what)
+                raise Inconclusive(f"a job {what} within {patience:g} seconds", job)
+            threading.Event().wait(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    def clean(self) -> list[str]:
+        """Delete this bench's jobs; returns the ids of those that stay."""
+        return [one.job_id for one in self.started if not self._deleted(one)]
+
+    def _note(self, answer: Answer) -> None:
+        """Keep in mind what a start made, also one that had to be refused."""
+        with suppress(Failed):
+            for job in answer.jobs():
+                consumer = self.consumers.get(str(job.get("owner")).lower())
+                if consumer and isinstance(job.get("jobId"), str):
+                    self._keep(Started(consumer, job["jobId"], job))
+
+    def _keep(self, started: Started) -> None:
+        if all(one.job_id != started.job_id for one in self.started):
+            self.started.append(started)
+
+    def _deleted(self, started: Started) -> bool:
+        if started.stays:  # where a delete does nothing it would keep its place
+            self.target.send(started.consumer.owned_request("PUT", jobId=started.job_id))
+        answer = self.target.send(started.consumer.owned_request("DELETE", jobId=started.job_id))
+        return answer.status in {200, 404}
+
+
+def environments_of(answer: Answer, chain: int) -> list[Any]:
+    """What an answer of computeEnvironments tells of a chain, as a list or by chain."""
+    found = answer.accepted(200)
+    if isinstance(found, dict):
+        found = found.get(str(chain))
+    if not isinstance(found, list):
+        raise Failed("a list of environments, or an object of such lists by chain", answer)
+    return found
+
+
+def final(job: Mapping[str, Any]) -> bool:
+    """Whether a status object says that the job has ended."""
+    return job.get("dateFinished") is not None or job.get("status") in FINAL

@@ -1,0 +1,71 @@
+"""What a run may cost: nothing is sent once it is used up."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from compute_conformance.profile import Budget
+from compute_conformance.verdicts import Inconclusive
+
+SOBERED = 0.02  # of the patience, once a wait was in vain
+
+
+class Purse:
+    """The rest of a budget, shared by all checks of a run."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._lock = threading.Lock()
+        self._end = time.monotonic() + budget.seconds
+        self._next = 0.0
+        self._vain: set[str] = set()
+        self.jobs = self.bytes = self.requests = 0
+
+    def pay_request(self) -> None:
+        """Wait for one's turn; Inconclusive where jobs, seconds or bytes are used up."""
+        with self._lock:
+            self._look()
+            self.requests += 1
+            pause = self._turn()
+        if pause > 0:
+            threading.Event().wait(pause)
+
+    def pay_bytes(self, count: int) -> None:
+        """So many bytes were received."""
+        with self._lock:
+            self.bytes += count
+
+    def pay_job(self) -> None:
+        """A job was started."""
+        with self._lock:
+            self.jobs += 1
+
+    def patience(self, what: str, seconds: float) -> float:
+        """How long to wait for `what`: `seconds`, and little once that was in vain.
+
+        A target whose jobs never end would otherwise cost the whole wait in every check.
+        """
+        return seconds * SOBERED if what in self._vain else seconds
+
+    def disappoint(self, what: str) -> None:
+        """A wait for `what` was in vain."""
+        self._vain.add(what)
+
+    def _look(self) -> None:
+        for name, spent, most in (
+            ("jobs", self.jobs, self._budget.jobs),
+            ("bytes", self.bytes, self._budget.bytes),
+        ):
+            if spent >= most:
+                raise Inconclusive(f"no more than {most} {name}, the budget's", f"{spent} were")
+        if time.monotonic() > self._end:
+            raise Inconclusive(f"no more than {self._budget.seconds:g} seconds, the budget's", "")
+
+    def _turn(self) -> float:
+        rate = self._budget.requests_per_second
+        if not rate:
+            return 0
+        now = time.monotonic()
+        self._next = max(now, self._next) + 1 / rate
+        return self._next - now - 1 / rate

@@ -1,0 +1,19 @@
+"""The compute-conformance command."""
+
+from __future__ import annotations
+
+import click
+
+from compute_conformance.cli.reading import compare, explain, listing, page, requirements
+from compute_conformance.cli.running import run
+from compute_conformance.cli.writing import assets
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="compute-ref", prog_name="compute-conformance")
+def main() -> None:
+    """Judge any server of the Ocean Provider "Compute Endpoints" API."""
+
+
+for command in (run, listing, explain, requirements, compare, page, assets):
+    main.add_command(command)

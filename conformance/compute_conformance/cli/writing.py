@@ -1,0 +1,33 @@
+"""The commands that write what a target's owner needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from compute_conformance.assets import assets as documents
+
+CODE = "echo 42 > $OUTPUTS/a.txt\necho hello\n"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--chain", default=8996, show_default=True, help="The documents' chainId.")
+@click.option("--entrypoint", default="sh $ALGO", show_default=True)
+@click.option("--image", default="busybox", show_default=True)
+@click.option("--tag", default="latest", show_default=True)
+@click.option("--checksum", default="", help="The image's digest, sha256:…")
+def assets(folder: Path, chain: int, entrypoint: str, image: str, tag: str, checksum: str) -> None:
+    """Write a dataset and an algorithm in every role into FOLDER, as DDO v4 documents.
+
+    Publish them at the target, so that its trust rules can be judged.
+    """
+    container = {"entrypoint": entrypoint, "image": image, "tag": tag, "checksum": checksum}
+    files, _ = documents(CODE, container, chain)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        text = content if isinstance(content, str) else json.dumps(content, indent=2) + "\n"
+        (folder / name).write_text(text, encoding="utf-8")
+    click.echo(f"{len(files)} files are in {folder}.")

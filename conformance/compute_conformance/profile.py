@@ -1,0 +1,122 @@
+"""What the suite cannot know of a target: its owner says it in a TOML file.
+
+Roles name what a dataset or an algorithm is for: ``open`` is the dataset, and ``plain`` the
+algorithm, of all ordinary jobs; README has the list. What needs a role that is not named is
+left out and said to be.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from compute_conformance.scripts import Step
+from compute_conformance.verdicts import Disabled
+
+MAKE: Final = "make"
+T = TypeVar("T")
+
+
+class ProfileInvalid(ValueError):
+    """A profile that cannot be used; the text names key and mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds that the target's owner allows for each wait."""
+
+    request: float = 10
+    start: float = 30  #: from an accepted start to the algorithm's running
+    finish: float = 120  #: from an accepted start of an algorithm that ends at once to its end
+    stop: float = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a run may cost the target's owner."""
+
+    jobs: int = 400
+    seconds: float = 600
+    bytes: int = 256 * 2**20
+    requests_per_second: float = 0  #: 0 for no bound
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Everything about a target; all of it has a usual value."""
+
+    url: str = ""
+    chain: int = 8996
+    environment: str = ""  #: "" for the first one that the target names
+    capabilities: tuple[str, ...] = ()  #: those claimed; () for all
+    access: int = 0  #: the most that is granted
+    read_only: bool = False
+    orders: str | tuple[str, ...] = MAKE  #: transfers to be used up, or "make"
+    keys: str | tuple[str, ...] = MAKE  #: private keys to be used in turn, or "make"
+    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    algorithms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)  #: of scripts.Step, by action
+    limits: Limits = Limits()
+    budget: Budget = Budget()
+
+    def dataset(self, role: str) -> dict[str, Any]:
+        """What a start says of the dataset in this role; Disabled where there is none."""
+        return self._asset("datasets", role)
+
+    def algorithm(self, role: str) -> dict[str, Any]:
+        """What a start says of the algorithm in this role; Disabled where there is none."""
+        return self._asset("algorithms", role)
+
+    def script(self, *steps: Step) -> dict[str, Any]:
+        """A raw algorithm that does all the steps; Disabled where the profile cannot say one."""
+        algorithm = self.algorithm("raw")
+        code = "\n".join(step.code(self._code(step.action)) for step in steps)
+        return {**algorithm, "meta": {**algorithm["meta"], "rawcode": code}}
+
+    def _code(self, action: str) -> str:
+        if action not in self.code:
+            raise Disabled(f"an algorithm that can {action}", "the profile has no [code] for it")
+        return self.code[action]
+
+    def order(self) -> str:
+        """A transfer that was not used yet."""
+        return "0x" + secrets.token_hex(32)
+
+    def _asset(self, table: str, role: str) -> dict[str, Any]:
+        found: Mapping[str, Any] | None = getattr(self, table).get(role)
+        if found is None:
+            raise Disabled(f"the {role} one of {table}", "the profile names none")
+        return {"transferTxId": self.order(), **found} if "documentId" in found else dict(found)
+
+
+def load(path: Path) -> Profile:
+    """The profile of a file, or ProfileInvalid."""
+    try:
+        return from_document(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProfileInvalid(f"{path}: {error}") from error
+    except ProfileInvalid as error:
+        raise ProfileInvalid(f"{path}: {error}") from error
+
+
+def from_document(document: Mapping[str, Any]) -> Profile:
+    """The profile of a TOML document, or ProfileInvalid."""
+    given = dict(document)
+    for name, kind in (("limits", Limits), ("budget", Budget)):
+        given[name] = _table(kind, given.get(name, {}), f"{name}.")
+    for name in ("capabilities", "orders", "keys"):
+        if isinstance(given.get(name), list):
+            given[name] = tuple(given[name])
+    return _table(Profile, given, "")
+
+
+def _table(kind: type[T], given: Mapping[str, Any], where: str) -> T:
+    known = [one.name for one in fields(kind)]  # type: ignore[arg-type]
+    for key in given:
+        if key not in known:
+            raise ProfileInvalid(f"{where}{key}: no such key; there are {', '.join(known)}")
+    return kind(**given)

@@ -1,0 +1,128 @@
+"""Runs checks side by side and collects how they end."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from compute_conformance.bench import Bench, Shelf
+from compute_conformance.budget import Purse
+from compute_conformance.checking import Check, all_checks
+from compute_conformance.outcomes import Outcome, Report
+from compute_conformance.profile import Profile
+from compute_conformance.requirements import Access, Level, Requirement
+from compute_conformance.smoke import wiring
+from compute_conformance.targets import Target, Unreachable
+from compute_conformance.verdicts import Disabled, Ended, Inconclusive, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which requirements are looked at; the usual one is all."""
+
+    ids: Callable[[str], bool] = lambda _: True
+    levels: frozenset[Level] = frozenset(Level)
+    capabilities: frozenset[str] | None = None
+    access: Access = Access.FAULTS
+
+    def has(self, requirement: Requirement) -> bool:
+        """Whether this one is."""
+        return (
+            self.ids(requirement.id)
+            and requirement.level in self.levels
+            and (self.capabilities is None or requirement.capability in self.capabilities)
+            and requirement.access <= self.access
+        )
+
+
+EVERYTHING: Final = Selection()
+
+
+def run_checks(
+    target: Target,
+    profile: Profile,
+    selection: Selection = EVERYTHING,
+    *,
+    workers: int = 1,
+    first_only: bool = False,
+    told: Callable[[Outcome], None] = lambda _: None,
+) -> Report:
+    """Judge the target; `told` hears of each outcome as it comes, from any thread.
+
+    `first_only`: nothing more is looked at once a requirement is seen to be broken.
+    """
+    report, begun, purse = Report(target.name), time.monotonic(), Purse(profile.budget)
+    report.started = datetime.now(UTC).isoformat(timespec="seconds")
+    report.wiring = wiring(Bench(target, profile, purse))
+    if not report.wiring:
+        with ThreadPoolExecutor(workers, "check") as pool:
+            judge = _Judge(target, profile, purse, report, told)
+            for outcome in pool.map(judge, selected(selection)):
+                report.outcomes.append(outcome)
+                if first_only and outcome.verdict is Verdict.FAIL:
+                    pool.shutdown(cancel_futures=True)
+                    break
+        judge.clean(*judge.shelf.benches.values())
+    report.seconds = time.monotonic() - begun
+    return report
+
+
+def selected(selection: Selection) -> Iterable[Check]:
+    """The checks of a selection, in the register's order."""
+    for checks in all_checks().values():
+        for one in checks:
+            if selection.has(one.requirement):
+                yield one
+
+
+@dataclass(frozen=True)
+class _Judge:
+    target: Target
+    profile: Profile
+    purse: Purse
+    report: Report
+    told: Callable[[Outcome], None]
+    shelf: Shelf = field(default_factory=Shelf)
+
+    def __call__(self, one: Check) -> Outcome:
+        begun, bench = time.monotonic(), Bench(self.target, self.profile, self.purse, self.shelf)
+        verdict, expected, observed = self._verdict(one, bench)
+        self.clean(bench)
+        seconds = time.monotonic() - begun
+        outcome = Outcome(one, verdict, expected, observed, seconds, bench.transcript)
+        self.told(outcome)
+        return outcome
+
+    def _verdict(self, one: Check, bench: Bench) -> tuple[Verdict, str, str]:
+        try:
+            self._granted(one.requirement)
+            one.body(bench)
+        except Ended as ended:
+            return ended.verdict, ended.expected, ended.observed
+        except Unreachable as error:
+            return Verdict.INCONCLUSIVE, "an answer", str(error)
+        except Exception:  # the suite's own fault is a verdict, told in full
+            return Verdict.ERROR, "the check to work", traceback.format_exc()
+        return Verdict.PASS, "", ""
+
+    def _granted(self, requirement: Requirement) -> None:
+        claimed = self.profile.capabilities
+        if requirement.access > self.profile.access:
+            raise Disabled(
+                f"access {int(requirement.access)}", f"the profile grants {self.profile.access}"
+            )
+        if claimed and requirement.capability not in claimed:
+            raise Disabled(f"the capability {requirement.capability}", "the profile claims it not")
+
+    def clean(self, *benches: Bench) -> None:
+        """Delete the jobs of benches; what cannot be deleted is told, and is no verdict."""
+        for bench in benches:
+            try:
+                self.report.leftovers += bench.clean()
+            except (Unreachable, Inconclusive) as error:
+                self.report.leftovers += [f"{one.job_id} ({error})" for one in bench.started]

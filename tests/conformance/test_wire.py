@@ -1,0 +1,69 @@
+"""Checks that send bytes: they pass on a real server and find a naive one out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+import compute_conformance
+from compute_conformance.profile import from_document
+from compute_conformance.runner import Selection
+from compute_conformance.verdicts import Verdict
+from compute_ref.testing.kit import compute_server
+
+WIRE = Selection(ids=lambda key: key.startswith("CE-HTTP-RAW-"))
+PROFILE = from_document({"limits": {"request": 5}})
+
+
+class Naive(BaseHTTPRequestHandler):
+    """A wrong server: it believes what it is told of a body's length, and reads no chunks."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._answer(200, b'{"8996": [{"id": "one"}]}')
+
+    def do_POST(self) -> None:
+        chunked = "Transfer-Encoding" in self.headers
+        length = 5 if chunked else int(self.headers.get("Content-Length", "0").strip("+-ex "), 16)
+        self.rfile.read(min(length, 2) if not chunked else length)
+        self._answer(200, b"[]")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def naive() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Naive) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_the_reference_is_not_misled() -> None:
+    with compute_server() as url:
+        report = compute_conformance.run(url, PROFILE, WIRE)
+    found = {
+        one.check.requirement.id: (one.verdict, one.expected, one.observed)
+        for one in report.outcomes
+        if one.verdict is not Verdict.PASS
+    }
+    assert (found, report.wiring, len(report.outcomes)) == ({}, "", 8)
+
+
+def test_a_naive_server_is_found_out(naive: str) -> None:
+    report = compute_conformance.run(naive, PROFILE, WIRE)
+    broken = {requirement.id for requirement in report.broken()}
+    assert broken >= {"CE-HTTP-RAW-LENGTH", "CE-HTTP-RAW-SMUGGLING", "CE-HTTP-RAW-PIPELINE"}
