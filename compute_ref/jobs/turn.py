@@ -99,7 +99,7 @@ class Turn:
         self.cancel = threading.Event()
         self.given_up = threading.Event()
         self.folders = house.workspaces.run(job.job_id, job.run)
-        self.messages = Messages(self.folders.root / "messages", house.clock)
+        self.messages = Messages(self.folders.root / "messages", house.clock, self.deleted)
         self.notices = Notices(house.hooks)
         self.mailbox = Mailbox(
             house.clock,
@@ -111,6 +111,14 @@ class Turn:
     def draft(self) -> Path:
         """Where results are gathered before they are published."""
         return self.folders.root / "draft"
+
+    def deleted(self) -> bool:
+        """Whether the job is gone, or going, by a delete."""
+        try:
+            self.house.store.get(self.ticket[0])
+        except JobUnknown:
+            return True
+        return False
 
     def change(self, change: Change, *, sync: bool = False) -> Job:
         """Store a change of this run; raises Left where it is not ours to change any more."""

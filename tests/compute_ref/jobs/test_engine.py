@@ -223,6 +223,15 @@ def stop(world: World, job_id: str) -> None:
     world.engine.stop([job_id])
 
 
+def delete(world: World, job_id: str) -> None:
+    world.store.ask_delete([job_id], None)
+    world.engine.delete([job_id])
+
+
+def remove_folders(world: World, job_id: str) -> None:
+    world.workspaces.remove(job_id)
+
+
 def test_a_queued_job_stops_at_once_without_a_place(make_world: MakeWorld) -> None:
     world = make_world(maxJobs=1).open()
     world.await_status(world.submit("stay"), 40)
@@ -325,8 +334,7 @@ def test_many_jobs_stop_together(make_world: MakeWorld) -> None:
 def test_a_deleted_job_leaves_nothing(world: World, lines: tuple[str, ...]) -> None:
     job_id = world.submit(*lines)
     world.await_status(job_id, 40)
-    world.store.ask_delete([job_id], None)
-    world.engine.delete([job_id])
+    delete(world, job_id)
     with pytest.raises(JobUnknown):
         world.store.get(job_id, deleting=True)
     assert world.backend.runs == {}
@@ -334,12 +342,39 @@ def test_a_deleted_job_leaves_nothing(world: World, lines: tuple[str, ...]) -> N
     world.final(world.submit())
 
 
+@pytest.mark.parametrize(
+    ("remove", "warnings"), [(delete, 0), (remove_folders, 1)], ids=["deleted", "only its folders"]
+)
+def test_a_line_that_nobody_is_left_to_read_is_not_missed(
+    world: World,
+    caplog: pytest.LogCaptureFixture,
+    remove: Callable[[World, str], None],
+    warnings: int,
+) -> None:
+    fetching, removed, said = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(
+        plan: Plan, folders: Folders, cancel: threading.Event, log: Callable[[str], None]
+    ) -> None:
+        fetching.set()
+        assert removed.wait(20)
+        log("Fetched.")
+        said.set()
+
+    world.provision = slow
+    job_id = world.submit()
+    assert fetching.wait(20)
+    remove(world, job_id)
+    removed.set()
+    assert said.wait(20)
+    assert caplog.text.count("could not be written: No such file") == warnings
+
+
 def test_a_queued_job_is_deleted_without_ever_running(make_world: MakeWorld) -> None:
     world = make_world(maxJobs=1).open()
     world.await_status(world.submit("stay"), 40)
     job_id = world.submit("write a 1")
-    world.store.ask_delete([job_id], None)
-    world.engine.delete([job_id])
+    delete(world, job_id)
     assert ("launch", f"compute-ref-{job_id}-1") not in world.backend.calls
     assert not world.workspaces.run(job_id, 1).root.parent.exists()
 
