@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from compute_ref.assets.fetching import Fetcher
+from compute_ref.assets.fetching import CancellableClient, Fetcher
 from compute_ref.http.hooks import BoundedHooks
-from compute_ref.plugins import FileObject, WebClient
+from compute_ref.plugins import FileObject
 from compute_ref.refusals import ServerBusy
 
 
@@ -38,7 +38,12 @@ class PatientFetcher(Fetcher):
     """
 
     def __init__(
-        self, hooks: BoundedHooks, web: WebClient, most_bytes: int, slow: SlowCalls, timeout: float
+        self,
+        hooks: BoundedHooks,
+        web: CancellableClient,
+        most_bytes: int,
+        slow: SlowCalls,
+        timeout: float,
     ) -> None:
         super().__init__(hooks, web, most_bytes)
         self._bounded = hooks

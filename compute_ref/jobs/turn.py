@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from compute_ref.assets.plan import Plan
+from compute_ref.cancellation import Cancellation
 from compute_ref.clock import Clock
 from compute_ref.jobs.calls import Call, CallFailed
 from compute_ref.jobs.endings import Ending
@@ -56,7 +57,7 @@ class Provision(Protocol):
     """Puts inputs and algorithm of a plan in place; raises DataFailed or AlgorithmFailed."""
 
     def __call__(
-        self, plan: Plan, folders: Folders, cancel: threading.Event, log: Callable[[str], None]
+        self, plan: Plan, folders: Folders, cancel: Cancellation, log: Callable[[str], None]
     ) -> object:
         """Fill `folders`; give up soon after `cancel`; tell the consumer through `log`."""
 
@@ -96,7 +97,7 @@ class Turn:
         self.ticket: Ticket = (job.job_id, job.run)
         self.begun = False
         self.worker: threading.Thread | None = None
-        self.cancel = threading.Event()
+        self.cancel = Cancellation()
         self.given_up = threading.Event()
         self.folders = house.workspaces.run(job.job_id, job.run)
         self.messages = Messages(self.folders.root / "messages", house.clock, self.deleted)

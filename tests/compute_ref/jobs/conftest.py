@@ -14,6 +14,7 @@ import pluggy
 import pytest
 
 from compute_ref.assets.plan import Algorithm, Dataset, Order, Plan
+from compute_ref.cancellation import Cancellation
 from compute_ref.jobs.engine import Engine
 from compute_ref.jobs.model import Job, Passage, Status
 from compute_ref.jobs.store import Store
@@ -109,7 +110,7 @@ class World:
         )
 
     def _provision(
-        self, plan: Plan, folders: Folders, cancel: threading.Event, log: Callable[[str], None]
+        self, plan: Plan, folders: Folders, cancel: Cancellation, log: Callable[[str], None]
     ) -> None:
         self.provision(plan, folders, cancel, log)  # as the test has it by then
 
