@@ -58,9 +58,8 @@ class PatientFetcher(Fetcher):
             return super().checksum(files)
 
     def _digest(self, file: FileObject) -> str:
-        digest = partial(super()._digest, file)
-        return self._bounded.ask("reading a file", digest, self._timeout)
+        return self._bounded.read_file(partial(super()._digest, file), self._timeout)
 
     def _info(self, file: FileObject, checksum: bool, most_bytes: int) -> dict[str, Any]:
         info = partial(super()._info, file, checksum, most_bytes)
-        return self._bounded.ask("reading a file", info, self._timeout) if checksum else info()
+        return self._bounded.read_file(info, self._timeout) if checksum else info()
