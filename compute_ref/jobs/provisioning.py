@@ -53,13 +53,16 @@ class Provisioner:
         self._fetcher = fetcher
         self._endpoint = endpoint
 
-    def __call__(self, plan: Plan, folders: Folders, cancel: Cancellation, log: Log) -> None:
-        """Fill empty `folders`; raises DataFailed or AlgorithmFailed. May be repeated."""
+    def data(self, plan: Plan, folders: Folders, cancel: Cancellation, log: Log) -> None:
+        """Put the datasets into empty `folders`; raises DataFailed. May be repeated."""
         with _failing(DataFailed, folders):
             for dataset in plan.datasets:
                 self._dataset(dataset, folders, cancel)
                 log(f"Fetched {len(dataset.files)} file(s) of {dataset.document_id}.")
             _write_json(folders.inputs / "algoCustomData.json", plan.algorithm.custom_data)
+
+    def algorithm(self, plan: Plan, folders: Folders, cancel: Cancellation, log: Log) -> None:
+        """Put the algorithm beside them; raises AlgorithmFailed."""
         with _failing(AlgorithmFailed, folders):
             self._algorithm(plan.algorithm, folders, cancel)
             log("The algorithm is in place.")

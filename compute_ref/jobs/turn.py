@@ -54,12 +54,20 @@ class Jobs(Protocol):
 
 
 class Provision(Protocol):
-    """Puts inputs and algorithm of a plan in place; raises DataFailed or AlgorithmFailed."""
+    """Puts what a plan names into folders.
 
-    def __call__(
+    Gives up soon after `cancel`, and tells the consumer through `log`.
+    """
+
+    def data(
         self, plan: Plan, folders: Folders, cancel: Cancellation, log: Callable[[str], None]
     ) -> object:
-        """Fill `folders`; give up soon after `cancel`; tell the consumer through `log`."""
+        """The datasets, or DataFailed."""
+
+    def algorithm(
+        self, plan: Plan, folders: Folders, cancel: Cancellation, log: Callable[[str], None]
+    ) -> object:
+        """The algorithm, or AlgorithmFailed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,19 +70,19 @@ def test_a_backend_that_ended_a_run_for_time_shows_the_time_limit(world: World) 
 
 
 @pytest.mark.parametrize(
-    ("failure", "status", "reason"),
+    ("half", "failure", "status", "reason"),
     [
-        (DataFailed, 31, FinishReason.DATA_PROVISIONING),
-        (AlgorithmFailed, 32, FinishReason.ALGORITHM_PROVISIONING),
+        ("provide_data", DataFailed, 31, FinishReason.DATA_PROVISIONING),
+        ("provide_algorithm", AlgorithmFailed, 32, FinishReason.ALGORITHM_PROVISIONING),
     ],
 )
 def test_failed_provisioning_ends_at_its_own_status_with_the_reason_in_both_logs(
-    world: World, failure: type[Exception], status: int, reason: FinishReason
+    world: World, half: str, failure: type[Exception], status: int, reason: FinishReason
 ) -> None:
     def fail(*_: Any, **__: Any) -> NoReturn:
         raise failure("The file at https://secret.example/x was not there.")
 
-    world.provision = fail
+    setattr(world, half, fail)
     job = world.final(world.submit())
     assert (job.status, job.finish_reason) == (status, reason)
     for name in ("algorithm.log", "configuration.log"):
@@ -255,7 +255,8 @@ def test_a_running_job_stops_and_its_outputs_are_published(world: World) -> None
     assert world.result(job, "a") == b"1\n"
 
 
-def test_a_stop_while_inputs_are_fetched_does_not_wait_for_them(world: World) -> None:
+@pytest.mark.parametrize("half", ["provide_data", "provide_algorithm"])
+def test_a_stop_while_inputs_are_fetched_does_not_wait_for_them(world: World, half: str) -> None:
     fetching, cancelled = threading.Event(), threading.Event()
 
     def slow(
@@ -265,7 +266,7 @@ def test_a_stop_while_inputs_are_fetched_does_not_wait_for_them(world: World) ->
         if cancel.wait(20):
             cancelled.set()
 
-    world.provision = slow
+    setattr(world, half, slow)
     job_id = world.submit()
     assert fetching.wait(20)
     stop(world, job_id)
@@ -361,7 +362,7 @@ def test_a_line_that_nobody_is_left_to_read_is_not_missed(
         log("Fetched.")
         said.set()
 
-    world.provision = slow
+    world.provide_data = slow
     job_id = world.submit()
     assert fetching.wait(20)
     remove(world, job_id)

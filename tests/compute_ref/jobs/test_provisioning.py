@@ -101,7 +101,9 @@ class Place:
         plan = Plan("local", datasets, algorithm or raw(), (), False, None, {})
         folders = self.workspaces.fresh("job-a", 1)
         fetcher = Fetcher(self.hooks, NoWeb(), most_bytes)
-        Provisioner(fetcher, HERE)(plan, folders, self.cancel, self.lines.append)
+        provisioner = Provisioner(fetcher, HERE)
+        provisioner.data(plan, folders, self.cancel, self.lines.append)
+        provisioner.algorithm(plan, folders, self.cancel, self.lines.append)
         return folders
 
 
