@@ -47,6 +47,7 @@ class Consumer:
 
     @nonce.setter
     def nonce(self, last: int) -> None:
+        """Say which one was the last."""
         self._last[0] = last
 
     def next_nonce(self) -> str:
