@@ -60,10 +60,12 @@ def other_index(bench: Bench) -> None:
 
 @check("CE-SIGN-RESULT-OTHER-NONCE")
 def other_nonce(bench: Bench) -> None:
-    """A download with a greater nonce than the signed one."""
-    owner = ended(bench).job.consumer
-    with exclusively(bench) as request:
-        bench.send(request.but(nonce=owner.next_nonce())).refused(*HIDDEN)
+    """A download with a greater nonce than the signed one, which follows the last."""
+    job = ended(bench)
+    with job.job.consumer.turn:
+        working(job.fetch())
+        request = job.job.consumer.result_request(job.job.job_id)
+        bench.send(request.but(nonce=job.job.consumer.next_nonce())).refused(*HIDDEN)
 
 
 @check("CE-NONCE-RESULT-REPLAY")
