@@ -20,6 +20,7 @@ class Purse:
         self._end = time.monotonic() + budget.seconds
         self._next = 0.0
         self._vain: set[str] = set()
+        self._quickest: dict[str, float] = {}
         self.jobs = self.bytes = self.requests = 0
 
     def pay_request(self) -> None:
@@ -51,6 +52,14 @@ class Purse:
     def disappoint(self, what: str) -> None:
         """A wait for `what` was in vain."""
         self._vain.add(what)
+
+    def quickest(self, what: str) -> float:
+        """The least seconds in which a job was seen there; to look any sooner would be in vain."""
+        return self._quickest.get(what, 0.0)
+
+    def seen(self, what: str, seconds: float) -> None:
+        """A job was there so long after its start."""
+        self._quickest[what] = min(seconds, self._quickest.get(what, seconds))
 
     def _look(self) -> None:
         for name, spent, most in (

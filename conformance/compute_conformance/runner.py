@@ -67,7 +67,7 @@ def run_checks(
                 if first_only and outcome.verdict is Verdict.FAIL:
                     pool.shutdown(cancel_futures=True)
                     break
-        judge.clean(*judge.shelf.benches.values())
+        judge.clean(*judge.shelf.benches)
     report.seconds = time.monotonic() - begun
     return report
 

@@ -36,7 +36,7 @@ def halted(bench: Bench) -> Specimen:
         answered = replace(one, first=stopped(one))
         return Specimen(one, bench.course(answered), bench.signed(one))
 
-    return bench.shared("halted", make)
+    return bench.shared("halted", make).by(bench.send)
 
 
 def runs_on(bench: Bench, one: Started) -> None:
@@ -113,7 +113,7 @@ def has_log(bench: Bench) -> None:
     one = halted(bench)
     index = log_index(one.final)
     expect(index is not None, "an algorithmLog", one.final.get("results"))
-    answer = one.started.consumer.result(one.started.job_id, index or 0)
+    answer = bench.download(one, index or 0)
     expect(answer.status == 200, "the log", answer)
 
 
@@ -211,12 +211,15 @@ def final_stop_request(bench: Bench) -> None:
 
 
 def _stopped_after_end(bench: Bench) -> tuple[dict[str, Any], dict[str, Any]]:
-    one = bench.start()
-    before = bench.finished(one)
-    answer = one.consumer.stop(jobId=one.job_id)
-    if answer.status != 200:
-        answer.refused(400, 404, 409)
-    return before, bench.look(one)
+    def make(bench: Bench) -> tuple[dict[str, Any], dict[str, Any]]:
+        one = bench.start()
+        before = bench.finished(one)
+        answer = one.consumer.stop(jobId=one.job_id)
+        if answer.status != 200:
+            answer.refused(400, 404, 409)
+        return before, bench.look(one)
+
+    return bench.shared("stopped after its end", make)
 
 
 @check("CE-STOP-OUTPUTS")

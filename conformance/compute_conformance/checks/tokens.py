@@ -219,10 +219,11 @@ def delete(bench: Bench) -> None:
 @check("CE-TOKEN-RESULT")
 def result(bench: Bench) -> None:
     """A download by token."""
-    job = ended(bench)
-    token = token_of(job.job.consumer)
-    request = job.job.consumer.result_request(job.job.job_id)
-    taken(bench.send(by_token(request, token)))
+    job = ended(bench).job
+    with job.consumer.turn:
+        token = token_of(job.consumer)
+        request = job.consumer.result_request(job.job_id)
+        taken(bench.send(by_token(request, token)))
 
 
 @check("CE-TOKEN-STATUS")
