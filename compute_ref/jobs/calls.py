@@ -1,4 +1,4 @@
-"""Calls to guests: backends and plug-ins, never on the caller's own thread.
+"""Calls to guests: backends and plug-ins, each on a thread of its own.
 
 A guest may hang. Its thread is then left to itself and the caller goes on; a daemon thread does
 not keep the server from ending.
@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 from compute_ref.jobs.mailbox import Mailbox
 
 T = TypeVar("T")
-Work = Callable[[], None]
-Task = tuple[str, Work]
 
 
 class CallFailed(Exception):
@@ -25,61 +22,16 @@ class CallFailed(Exception):
     """
 
 
-class Hands:
-    """Threads for calls that follow one another: one that has come back takes the next call."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._idle: list[SimpleQueue[Task | None]] = []
-        self._dismissed = False
-
-    def take(self, title: str, work: Work) -> None:
-        """Do `work`, which raises nothing, on a thread that is `title` and nothing else for now."""
-        with self._lock:
-            inbox = self._idle.pop() if self._idle else None
-        if inbox is None:
-            task = (title, work)
-            threading.Thread(target=self._serve, args=(task,), name=title, daemon=True).start()
-        else:
-            inbox.put((title, work))
-
-    def dismiss(self) -> None:
-        """Let each thread end once it is idle."""
-        with self._lock:
-            self._dismissed = True
-            while self._idle:
-                self._idle.pop().put(None)
-
-    def _serve(self, task: Task | None) -> None:
-        inbox: SimpleQueue[Task | None] = SimpleQueue()
-        while task is not None:
-            threading.current_thread().name, work = task
-            work()
-            task = self._next(inbox)
-
-    def _next(self, inbox: SimpleQueue[Task | None]) -> Task | None:
-        with self._lock:
-            if self._dismissed:
-                return None
-            self._idle.append(inbox)
-        return inbox.get()
-
-
 class Call(Generic[T]):
     """One call under way; `done` turns true, and `mailbox` is woken, when it has come back."""
 
-    def __init__(
-        self, mailbox: Mailbox, title: str, function: Callable[[], T], hands: Hands | None = None
-    ) -> None:
+    def __init__(self, mailbox: Mailbox, title: str, function: Callable[[], T]) -> None:
         self.done = False
         self._value: list[T] = []
         self._error: BaseException | None = None
         self._mailbox = mailbox
         self._function = function
-        if hands is None:
-            threading.Thread(target=self._work, name=title, daemon=True).start()
-        else:
-            hands.take(title, self._work)
+        threading.Thread(target=self._work, name=title, daemon=True).start()
 
     def _work(self) -> None:
         try:

@@ -216,7 +216,6 @@ class Engine:
         with self._lock:
             self._turns.pop(turn.ticket, None)
         turn.mailbox.gone()
-        turn.hands.dismiss()
         self._lanes[turn.environment.id].leave(turn)
 
     def _delete(self, job_id: str) -> None:

@@ -82,18 +82,18 @@ def end_homeless(house: House, job: Job) -> None:
     an environment uses that backend again.
     """
     environment = Environment(id=job.environment, backend="")
-    turn, ending = Turn(house, environment, NoBackend(), job), HOMELESS
-    if job.launched is not None and job.status < Status.FILTERING:
-        ending = FORSAKEN
-        log.warning(
-            "job %s: its environment %s is no longer configured; what still runs of it as %s is"
-            " ended as soon as the server is started with any environment on the same backend",
-            job.job_id,
-            job.environment,
-            job.launched,
-        )
-    end_by_fault(turn, ending)
-    turn.hands.dismiss()
+    turn = Turn(house, environment, NoBackend(), job)
+    if job.launched is None or job.status >= Status.FILTERING:
+        end_by_fault(turn, HOMELESS)
+        return
+    log.warning(
+        "job %s: its environment %s is no longer configured; what still runs of it as %s is ended"
+        " as soon as the server is started with any environment on the same backend",
+        job.job_id,
+        job.environment,
+        job.launched,
+    )
+    end_by_fault(turn, FORSAKEN)
 
 
 def end_by_fault(turn: Turn, ending: Ending = FAULT) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from pluggy import HookImpl
 
-from compute_ref.jobs.calls import Hands
 from compute_ref.jobs.model import Job
 
 log = logging.getLogger(__name__)
@@ -21,8 +20,8 @@ class Notices:
     A plug-in that hangs keeps the later notices of this run to itself, and nothing else.
     """
 
-    def __init__(self, hooks: Any, hands: Hands) -> None:
-        self._hooks, self._hands = hooks, hands
+    def __init__(self, hooks: Any) -> None:
+        self._hooks = hooks
         self._lock = threading.Lock()
         self._untold: deque[Job] = deque()
         self._telling = False
@@ -34,7 +33,7 @@ class Notices:
             if self._telling:
                 return
             self._telling = True
-        self._hands.take(f"notices {job.job_id}", self._tell)
+        threading.Thread(target=self._tell, name=f"notices {job.job_id}", daemon=True).start()
 
     def _tell(self) -> None:
         while (job := self._next()) is not None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.plan import Plan
 from compute_ref.clock import Clock
-from compute_ref.jobs.calls import Call, CallFailed, Hands
+from compute_ref.jobs.calls import Call, CallFailed
 from compute_ref.jobs.endings import Ending
 from compute_ref.jobs.index import JobFilter
 from compute_ref.jobs.mailbox import DeadlinePassed, Left, Mailbox
@@ -109,8 +109,7 @@ class Turn:
         self.given_up = threading.Event()
         self.folders = house.workspaces.run(job.job_id, job.run)
         self.messages = Messages(self.folders.root / "messages", house.clock, self.deleted)
-        self.hands = Hands()
-        self.notices = Notices(house.hooks, self.hands)
+        self.notices = Notices(house.hooks)
         self.mailbox = Mailbox(
             house.clock,
             stop_asked=job.stop_request is StopRequest.ASKED,
@@ -170,7 +169,7 @@ class Turn:
 
     def begin(self, title: str, function: Callable[[], T]) -> Call[T]:
         """Start a call to a guest on a thread of its own."""
-        return Call(self.mailbox, f"{title} {self.ticket[0]}", function, self.hands)
+        return Call(self.mailbox, f"{title} {self.ticket[0]}", function)
 
     def ask(
         self,
