@@ -26,8 +26,8 @@ def assets(folder: Path, chain: int, entrypoint: str, image: str, tag: str, chec
     """
     container = {"entrypoint": entrypoint, "image": image, "tag": tag, "checksum": checksum}
     files, _ = documents(CODE, container, chain)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         text = content if isinstance(content, str) else json.dumps(content, indent=2) + "\n"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     click.echo(f"{len(files)} files are in {folder}.")
