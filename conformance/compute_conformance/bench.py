@@ -15,8 +15,8 @@ from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
 from compute_conformance.scripts import Step, stay
 from compute_conformance.signing import Account
-from compute_conformance.targets import Target
-from compute_conformance.verdicts import Ended, Failed, Inconclusive, expect, given
+from compute_conformance.targets import Target, Unreachable
+from compute_conformance.verdicts import Disabled, Ended, Failed, Inconclusive, expect, given
 
 FINAL = frozenset({31, 32, 70})
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
@@ -85,13 +85,26 @@ class Bench:
 
     def send(self, request: Request) -> Answer:
         """Send within the budget; both sides are put on record."""
+        if self.profile.read_only and not reads(request):
+            raise Disabled(f"{request.method} {request.path}", "the profile is read_only")
         self.purse.pay_request()
-        answer = self.target.send(request)
+        answer = self._answer(request)
         self.transcript.append((request, answer))
         self.purse.pay_bytes(len(answer.body))
         if request.method == "POST" and request.path == COMPUTE and answer.status in {200, 201}:
             self.purse.pay_job()
             self._note(answer)
+        return answer
+
+    def _answer(self, request: Request) -> Answer:
+        """The target's; that there was none is put on record as well."""
+        try:
+            answer = self.target.send(request)
+        except Unreachable as error:
+            self.transcript.append((request, Answer(request, 0, {}, str(error).encode())))
+            self.purse.hear(error)
+            raise
+        self.purse.hear()
         return answer
 
     def get(self, path: str, **query: Any) -> Answer:
@@ -257,6 +270,11 @@ class Bench:
             self.target.send(started.consumer.owned_request("PUT", jobId=started.job_id))
         answer = self.target.send(started.consumer.owned_request("DELETE", jobId=started.job_id))
         return answer.status in {200, 404}
+
+
+def reads(request: Request) -> bool:
+    """Whether a request changes nothing at a target, not even what it knows of nonces."""
+    return request.method in {"GET", "HEAD", "OPTIONS"} and "signature" not in request.query
 
 
 def environments_of(answer: Answer, chain: int) -> list[Any]:

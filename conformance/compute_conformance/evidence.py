@@ -6,6 +6,7 @@ Version 1 of its form:
 ``target``        what was judged
 ``started``       when, in UTC; ``seconds``: how long; ``seed``: repeats the verdicts
 ``wiring``        why nothing could be judged, or ""
+``cut``           why not everything was judged, or ""
 ``conforms``      whether nothing failed
 ``counts``        for each level the number of requirements with each verdict
 ``requirements``  in the register's order, each with its verdict and its checks; a check has what
@@ -49,6 +50,7 @@ def document(report: Report) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "seed": report.seed,
         "wiring": report.wiring,
+        "cut": report.cut,
         "conforms": report.exit_code == 0,
         "exit": report.exit_code,
         "counts": {level.value: dict(report.counts(level)) for level in Level},

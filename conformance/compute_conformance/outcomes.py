@@ -43,6 +43,7 @@ class Report:
     target: str
     outcomes: list[Outcome] = field(default_factory=list)
     wiring: str = ""  #: why nothing could be checked
+    cut: str = ""  #: why not everything was checked
     leftovers: list[str] = field(default_factory=list)  #: jobs that could not be deleted
     seed: int = 0
     started: str = ""  #: in UTC, as ISO 8601 writes it
@@ -73,6 +74,6 @@ class Report:
     @property
     def exit_code(self) -> int:
         """0: it conforms as claimed; 1: it does not; 2: that could not be found out."""
-        if self.wiring or self.counts()[Verdict.ERROR]:
+        if self.wiring or self.cut or self.counts()[Verdict.ERROR]:
             return 2
         return 1 if self.broken() else 0

@@ -102,11 +102,14 @@ def run(
     )
     console = Console(stderr=True)
     target = _target(url or profile.url, profile)
-    with Progress(console, len([*selected(selection)]), quiet=quiet) as progress:
-        report = run_checks(target, profile, selection, workers=workers, told=progress.tell)
+    try:
+        with Progress(console, len([*selected(selection)]), quiet=quiet) as progress:
+            report = run_checks(target, profile, selection, workers=workers, told=progress.tell)
+    except KeyboardInterrupt:
+        raise _Unusable("interrupted before anything was judged") from None
     found = document(report)
     for path in reports:
-        path.write_text(_rendered(found, path), encoding="utf-8")
+        _write(found, path)
     summary(Console(), found)
     sys.exit(_exit_code(found, before))
 
@@ -129,8 +132,9 @@ def _target(url: str, profile: Profile) -> Live:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {"requirements": found["requirements"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise _Unusable(f"{path} is no report of this suite ({error})") from error
 
 
@@ -139,6 +143,14 @@ def _check_endings(paths: Iterable[Path]) -> None:
         if path.suffix not in {".json", *RENDERINGS}:
             known = ", ".join([".json", *RENDERINGS])
             raise _Unusable(f"{path}: nothing is written in that form; there are {known}")
+
+
+def _write(found: Any, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_rendered(found, path), encoding="utf-8")
+    except OSError as error:
+        raise _Unusable(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _rendered(found: Any, path: Path) -> str:
