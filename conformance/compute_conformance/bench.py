@@ -14,7 +14,6 @@ from compute_conformance.consumers import COMPUTE, ENVIRONMENTS, Consumer
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
 from compute_conformance.scripts import Step, stay
-from compute_conformance.signing import Account
 from compute_conformance.targets import Target, Unreachable
 from compute_conformance.verdicts import Disabled, Ended, Failed, Inconclusive, expect, given
 
@@ -121,7 +120,7 @@ class Bench:
 
     def consumer(self) -> Consumer:
         """A consumer whom the target never saw."""
-        consumer = Consumer(Account.new(), self.profile, self.send)
+        consumer = Consumer(self.profile.account(), self.profile, self.send)
         self.consumers[consumer.address.lower()] = consumer
         return consumer
 
