@@ -14,6 +14,7 @@ from compute_conformance.consumers import COMPUTE, ENVIRONMENTS, Consumer
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
 from compute_conformance.scripts import Step, stay
+from compute_conformance.signing import Account
 from compute_conformance.targets import Target, Unreachable
 from compute_conformance.verdicts import Disabled, Ended, Failed, Inconclusive, expect, given
 
@@ -81,6 +82,7 @@ class Bench:
     transcript: list[tuple[Request, Answer]] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     consumers: dict[str, Consumer] = field(default_factory=dict)  #: by lower-case address
+    accounts: list[Account] = field(default_factory=list)  #: of all who sign in the transcript
 
     def send(self, request: Request) -> Answer:
         """Send within the budget; both sides are put on record."""
@@ -122,6 +124,7 @@ class Bench:
         """A consumer whom the target never saw."""
         consumer = Consumer(self.profile.account(), self.profile, self.send)
         self.consumers[consumer.address.lower()] = consumer
+        self.accounts.append(consumer.account)
         return consumer
 
     def raw(self, **meta: Any) -> dict[str, Any]:
@@ -172,8 +175,10 @@ class Bench:
 
         A job costs a target's owner minutes; whoever changes one makes it for themselves.
         """
-        found = self.shelf.take(name, replace(self, transcript=[], started=[], consumers={}), make)
+        fresh = replace(self, transcript=[], started=[], consumers={}, accounts=[])
+        found = self.shelf.take(name, fresh, make)
         self.transcript += self.shelf.benches[name].transcript
+        self.accounts += self.shelf.benches[name].accounts
         return found
 
     def specimen(self, *steps: Step) -> Specimen:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from compute_conformance.checking import Check
 from compute_conformance.exchanges import Answer, Request
+from compute_conformance.profile import Profile
 from compute_conformance.requirements import Level, Requirement
 from compute_conformance.verdicts import Verdict
 
@@ -34,6 +35,7 @@ class Outcome:
     observed: str = ""
     seconds: float = 0
     transcript: Sequence[tuple[Request, Answer]] = ()
+    script: str = ""  #: of a failure: the same requests by curl, signed afresh
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Report:
     """Everything that a run found; the renderings read nothing else."""
 
     target: str
+    profile: Profile = field(default_factory=Profile)
     outcomes: list[Outcome] = field(default_factory=list)
     wiring: str = ""  #: why nothing could be checked
     cut: str = ""  #: why not everything was checked

@@ -11,7 +11,7 @@ import re
 import secrets
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -123,6 +123,15 @@ def from_document(document: Mapping[str, Any]) -> Profile:
     given["orders"] = _orders(given.get("orders", MAKE))
     given["keys"] = _keys(given.get("keys", MAKE))
     return _table(Profile, given, "")
+
+
+def told(profile: Profile) -> dict[str, Any]:
+    """The document that makes such a profile, without the owner's keys and orders."""
+    kept = [one.name for one in fields(Profile) if one.name not in {"orders", "keys"}]
+    found = {name: getattr(profile, name) for name in kept}
+    for name in ("limits", "budget"):
+        found[name] = {key: one for key, one in asdict(found[name]).items() if one is not None}
+    return {**found, "capabilities": list(profile.capabilities)}
 
 
 def _orders(told: Any) -> dict[str, Supply]:

@@ -15,6 +15,7 @@ from compute_conformance.budget import Purse
 from compute_conformance.checking import Check, all_checks
 from compute_conformance.outcomes import Outcome, Report
 from compute_conformance.profile import Profile
+from compute_conformance.reproducers.curl import by_curl
 from compute_conformance.requirements import Access, Level, Requirement
 from compute_conformance.smoke import Miswired, first_environment
 from compute_conformance.targets import Target, Unreachable
@@ -57,7 +58,7 @@ def run_checks(
 
     `first_only`: nothing more is looked at once a requirement is seen to be broken.
     """
-    report, begun, purse = Report(target.name), time.monotonic(), Purse(profile.budget)
+    report, begun, purse = Report(target.name, profile), time.monotonic(), Purse(profile.budget)
     report.started = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         profile = _with_environment(profile, first_environment(Bench(target, profile, purse)))
@@ -119,7 +120,8 @@ class _Judge:
         verdict, expected, observed = self._verdict(one, bench)
         self.clean(bench)
         seconds = time.monotonic() - begun
-        outcome = Outcome(one, verdict, expected, observed, seconds, bench.transcript)
+        script = by_curl(self.target.name, bench) if verdict is Verdict.FAIL else ""
+        outcome = Outcome(one, verdict, expected, observed, seconds, bench.transcript, script)
         self.done.append(outcome)
         self.told(outcome)
         return outcome

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from compute_ref.serving import Listener
+from compute_ref.settings import Environment, Server, Settings
 
 CONFIGURATION = """
 [server]
@@ -53,6 +58,20 @@ def serving(folder: Path) -> Iterator[Serving]:
             yield Serving(said.removeprefix("Serving on ").strip(), profile)
         finally:
             process.terminate()
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """The URL of an application of this process, on a free port."""
+    settings = Settings((Environment("instant", "instant"),), server=Server(port=0))
+    listener = Listener(app, settings)
+    thread = threading.Thread(target=listener.run)
+    thread.start()
+    try:
+        yield listener.url
+    finally:
+        listener.stop()
+        thread.join()
 
 
 def command(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

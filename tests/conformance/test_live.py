@@ -6,9 +6,12 @@ import json
 import urllib.request
 from pathlib import Path
 
+import compute_conformance
 from compute_conformance.profile import load
+from compute_conformance.verdicts import Verdict
 from tests.conformance.reference import profile as instant_profile
-from tests.conformance.serving import Serving, command
+from tests.conformance.reference import reference
+from tests.conformance.serving import Serving, command, served
 
 REPORTS = Path(__file__).parents[2] / "reports"
 
@@ -41,3 +44,14 @@ def test_its_profile_says_all_that_a_profile_can_say(live: Serving) -> None:
     assert found.datasets == complete.datasets
     assert found.algorithms.keys() == complete.algorithms.keys()
     assert found.code.keys() == complete.code.keys()
+
+
+def test_it_conforms_where_jobs_are_instant() -> None:
+    with reference() as app, served(app) as url:
+        report = compute_conformance.run(url, instant_profile(), workers=4)
+    found = {
+        outcome.check.requirement.id: (outcome.verdict, outcome.expected, outcome.observed)
+        for outcome in report.outcomes
+        if outcome.verdict is not Verdict.PASS
+    }
+    assert (found, report.leftovers, report.exit_code) == ({}, [], 0)
