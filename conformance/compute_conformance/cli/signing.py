@@ -16,10 +16,11 @@ class Key(click.ParamType[Account]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Account:
         """The account of a key."""
+        digits = str(value).removeprefix("0x").rjust(64, "x")  # a short one is none
         try:
-            return Account(bytes.fromhex(str(value).removeprefix("0x")))
+            return Account(bytes.fromhex(digits))
         except ValueError:
-            self.fail("is no private key of 32 bytes in hex", param, ctx)
+            self.fail(f"{value} is no private key of 32 bytes in hex", param, ctx)
 
 
 @click.command()
