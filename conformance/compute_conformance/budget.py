@@ -29,10 +29,15 @@ class Purse:
         """Let nothing more be sent by checks."""
         self.closed = self.closed or why
 
+    @property
+    def silent(self) -> bool:
+        """Whether the target has fallen silent."""
+        return self._unheard >= SILENCE
+
     def hear(self, error: Exception | None = None) -> None:
         """A request had an answer, or `error` instead; a target that fell silent is given up."""
         self._unheard = 0 if error is None else self._unheard + 1
-        if self._unheard >= SILENCE:
+        if self.silent:
             self.close(f"The target gave no answer any more ({error}).")
 
     def pay_request(self) -> None:

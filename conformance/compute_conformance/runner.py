@@ -155,6 +155,8 @@ class _Judge:
         """Delete the jobs of benches; what cannot be deleted is told, and is no verdict."""
         for bench in benches:
             try:
+                if self.purse.silent and bench.started:
+                    raise Unreachable("the target fell silent")
                 self.report.leftovers += bench.clean()
             except (Unreachable, Inconclusive) as error:
                 self.report.leftovers += [f"{one.job_id} ({error})" for one in bench.started]
