@@ -15,8 +15,8 @@ from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
 from compute_conformance.scripts import Step, stay
 from compute_conformance.signing import Account
-from compute_conformance.targets import Target
-from compute_conformance.verdicts import Ended, Failed, Inconclusive, expect, given
+from compute_conformance.targets import Target, Unreachable
+from compute_conformance.verdicts import Disabled, Ended, Failed, Inconclusive, expect, given
 
 FINAL = frozenset({31, 32, 70})
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
@@ -108,16 +108,30 @@ class Bench:
     transcript: list[tuple[Request, Answer]] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     consumers: dict[str, Consumer] = field(default_factory=dict)  #: by lower-case address
+    accounts: list[Account] = field(default_factory=list)  #: of all who sign in the transcript
 
     def send(self, request: Request) -> Answer:
         """Send within the budget; both sides are put on record."""
+        if self.profile.read_only and not reads(request):
+            raise Disabled(f"{request.method} {request.path}", "the profile is read_only")
         self.purse.pay_request()
-        answer = self.target.send(request)
+        answer = self._answer(request)
         self.transcript.append((request, answer))
         self.purse.pay_bytes(len(answer.body))
         if request.method == "POST" and request.path == COMPUTE and answer.status in {200, 201}:
             self.purse.pay_job()
             self._note(answer)
+        return answer
+
+    def _answer(self, request: Request) -> Answer:
+        """The target's; that there was none is put on record as well."""
+        try:
+            answer = self.target.send(request)
+        except Unreachable as error:
+            self.transcript.append((request, Answer(request, 0, {}, str(error).encode())))
+            self.purse.hear(error)
+            raise
+        self.purse.hear()
         return answer
 
     def get(self, path: str, **query: Any) -> Answer:
@@ -134,8 +148,9 @@ class Bench:
 
     def consumer(self) -> Consumer:
         """A consumer whom the target never saw."""
-        consumer = Consumer(Account.new(), self.profile, self.send)
+        consumer = Consumer(self.profile.account(), self.profile, self.send)
         self.consumers[consumer.address.lower()] = consumer
+        self.accounts.append(consumer.account)
         return consumer
 
     def raw(self, **meta: Any) -> dict[str, Any]:
@@ -186,9 +201,10 @@ class Bench:
 
         A job costs a target's owner minutes; whoever changes one makes it for themselves.
         """
-        fresh = replace(self, transcript=[], started=[], consumers={})
+        fresh = replace(self, transcript=[], started=[], consumers={}, accounts=[])
         found, bench = self.shelf.take(name, fresh, make)
         self.transcript += bench.transcript
+        self.accounts += bench.accounts
         return found
 
     def specimen(self, *steps: Step) -> Specimen:
@@ -309,6 +325,11 @@ class Bench:
             self.target.send(started.consumer.owned_request("PUT", jobId=started.job_id))
         answer = self.target.send(started.consumer.owned_request("DELETE", jobId=started.job_id))
         return answer.status in {200, 404}
+
+
+def reads(request: Request) -> bool:
+    """Whether a request changes nothing at a target, not even what it knows of nonces."""
+    return request.method in {"GET", "HEAD", "OPTIONS"} and "signature" not in request.query
 
 
 def environments_of(answer: Answer, chain: int) -> list[Any]:

@@ -67,6 +67,7 @@ def _settings(folder: Path) -> Settings:
     catalogue.mkdir()
     for name, content in FILES.items():
         text = content if isinstance(content, str) else json.dumps(content)
+        (catalogue / name).parent.mkdir(exist_ok=True)
         (catalogue / name).write_text(text, encoding="utf-8")
     environment = Environment("instant", "instant", maxJobs=4)
     server = Server(data_dir=folder / "data", port=0, sync=False)

@@ -287,7 +287,7 @@ def refused_keeps(bench: Bench) -> None:
 def new_order(bench: Bench) -> None:
     """A restart with another order, which somebody else then sends."""
     one = ended(bench)
-    dataset = {**one.said["dataset"], "transferTxId": bench.profile.order()}
+    dataset = {**one.said["dataset"], "transferTxId": bench.profile.order("open")}
     able(one.restart(dataset=dataset)).job()
     bench.consumer().start(dataset=dataset).refused()
 
