@@ -131,9 +131,13 @@ def code_of_old(wrong: Wrong) -> None:
     wrong.patch(compute, "STOPPED", Acknowledged(5, "Job finished"))
 
 
-@defect("stop-answers-current-code", "CE-STOP-STATUS", kind=Kind.SHAPE, calls=2)
-def current_code(wrong: Wrong) -> None:
-    wrong.patch(compute, "STOPPED", None)
+@defect("stop-answers-as-if-not-asked", "CE-STOP-STATUS", kind=Kind.SHAPE, calls=2)
+def as_if_not_asked(wrong: Wrong) -> None:
+    def change(request: webob.Request, job: dict[str, Any]) -> None:
+        if job["status"] == 7:
+            job.update(status=40, statusText="Running algorithm", stopreq=0)
+
+    wrong.jobs(change)
 
 
 @defect("stop-code-is-kept", "CE-STOP-GET", calls=3)
