@@ -74,7 +74,7 @@ def expect(holds: object, expected: str, observed: object = "something else") ->
 
 
 def elected(holds: object, other: object, expected: str, observed: object) -> None:
-    """Raise Contested where it holds by another reading of the ledger only, Failed where by none."""
+    """Raise Contested where only another reading of the ledger holds, Failed where none does."""
     if not holds and other:
         raise Contested(expected, observed)
     expect(holds, expected, observed)

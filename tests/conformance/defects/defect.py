@@ -12,6 +12,7 @@ from unittest import mock
 
 import webob
 
+from compute_ref.http.schemas import _reader
 from compute_ref.settings import Settings
 from tests.conformance.reference import Change, reference
 
@@ -151,6 +152,8 @@ class Defect:
     def server(self) -> Iterator[WSGI]:
         """The reference with this defect."""
         with ExitStack() as stack:
+            _reader.cache_clear()  # what was read with before knows nothing of the defect
+            stack.callback(_reader.cache_clear)
             wrong = Wrong(stack)
             self.apply(wrong)
             yield wrong.around(stack.enter_context(reference(wrong.changed)))
