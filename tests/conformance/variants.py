@@ -65,7 +65,7 @@ def server(name: str) -> Iterator[WSGI]:
 
 def calls(request: webob.Request, *methods: str) -> bool:
     """Whether a request is a call of compute by one of the methods."""
-    return request.method in methods and request.environ["PATH_INFO"] == COMPUTE
+    return request.method in methods and request.path == COMPUTE
 
 
 @variant("slow")
@@ -310,7 +310,7 @@ def not_found(wrong: Wrong) -> None:
 @variant("400-for-results-that-there-are-not")
 def bad_request(wrong: Wrong) -> None:
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if request.environ["PATH_INFO"].endswith("/computeResult") and response.status_int == 404:
+        if request.path.endswith("/computeResult") and response.status_int == 404:
             response.status_int = 400
 
     wrong.answers(rewrite)
@@ -355,8 +355,8 @@ def missing(wrong: Wrong, *calls: str) -> None:
     """Answer these calls as unknown paths."""
 
     def elsewhere(request: webob.Request) -> None:
-        if request.environ["PATH_INFO"].endswith(calls):
-            request.environ["PATH_INFO"] = "/api/services/this-is-no-call"
+        if request.path.endswith(calls):
+            request.path = "/api/services/this-is-no-call"
 
     wrong.requests(elsewhere)
 

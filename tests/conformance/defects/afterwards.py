@@ -26,7 +26,7 @@ def stops_all(wrong: Wrong) -> None:
 
 def starts(request: webob.Request, response: webob.Response) -> bool:
     """Whether a start was accepted."""
-    call = (request.method, request.environ["PATH_INFO"], response.status_int)
+    call = (request.method, request.path, response.status_int)
     return call == ("POST", COMPUTE, 200)
 
 
@@ -57,7 +57,7 @@ def come_back(wrong: Wrong) -> None:
     back: set[str] = set()
 
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if request.environ["PATH_INFO"] != COMPUTE or response.status_int != 200:
+        if request.path != COMPUTE or response.status_int != 200:
             return
         jobs = response.json if response.body else []
         ran.update({job["jobId"]: job for job in jobs if job["status"] == 40})
@@ -73,7 +73,7 @@ def come_back(wrong: Wrong) -> None:
 
 def downloads(request: webob.Request) -> tuple[str, ...] | None:
     """What a download is of, and by whom; None for another call."""
-    if not request.environ["PATH_INFO"].endswith("/computeResult"):
+    if not request.path.endswith("/computeResult"):
         return None
     return tuple(request.GET.get(name, "") for name in ("jobId", "index", "consumerAddress"))
 

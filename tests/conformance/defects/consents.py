@@ -134,7 +134,7 @@ def overridden(name: str, method: Any) -> None:
 
     def rewrite(request: webob.Request) -> None:
         told = method(request)
-        if told and request.environ["PATH_INFO"] == COMPUTE:
+        if told and request.path == COMPUTE:
             request.environ["REQUEST_METHOD"] = told
 
     def apply(wrong: Wrong) -> None:
@@ -150,7 +150,7 @@ overridden("method-by-parameter", lambda request: request.GET.get("_method"))
 @defect("head-needs-no-signature", "CE-RESULT-HEAD-MISSING", kind=Kind.SECURITY, calls=3)
 def head_unsigned(wrong: Wrong) -> None:
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        download = request.environ["PATH_INFO"].endswith("/computeResult")
+        download = request.path.endswith("/computeResult")
         if request.method == "HEAD" and download and "signature" not in request.GET:
             response.status_int = 200
 
@@ -172,7 +172,7 @@ def _kept(wrong: Wrong, header: str, status: int) -> None:
     sent: dict[tuple[str, ...], bytes] = {}
 
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if not request.environ["PATH_INFO"].endswith("/computeResult"):
+        if not request.path.endswith("/computeResult"):
             return
         key = tuple(request.GET.get(name, "") for name in ("jobId", "index"))
         if response.status_int == 200:

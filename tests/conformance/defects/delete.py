@@ -19,7 +19,7 @@ from compute_ref.jobs.model import Job
 from compute_ref.jobs.store import Store
 from compute_ref.refusals import Refused
 from tests.conformance.defects.defect import COMPUTE, Kind, Wrong, defect
-from tests.conformance.defects.listing import answers
+from tests.conformance.defects.makers import answers
 from tests.conformance.defects.stop import USUAL, anybodys, by_id_alone, meant, only_query
 
 ALL = 10**9

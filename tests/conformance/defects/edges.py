@@ -14,7 +14,7 @@ from compute_ref.jobs.ledger import Ledger
 from compute_ref.jobs.store import Store
 from compute_ref.settings import Settings
 from tests.conformance.defects.defect import Kind, Wrong, defect
-from tests.conformance.defects.job import finished
+from tests.conformance.defects.makers import finished
 from tests.conformance.defects.trust import Service
 
 BUFFER = 65_536
@@ -94,7 +94,7 @@ def last_byte(wrong: Wrong) -> None:
 @defect("large-results-are-cut", "CE-RESULT-LARGE", calls=4)
 def cut(wrong: Wrong) -> None:
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if request.environ["PATH_INFO"].endswith("/computeResult") and response.status_int == 200:
+        if request.path.endswith("/computeResult") and response.status_int == 200:
             response.body = response.body[:BUFFER]
 
     wrong.answers(rewrite)

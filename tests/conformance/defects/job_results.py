@@ -12,7 +12,7 @@ from compute_ref.jobs import publishing
 from compute_ref.jobs.model import Job, Result
 from compute_ref.jobs.turn import Turn
 from tests.conformance.defects.defect import Kind, Wrong, defect
-from tests.conformance.defects.job import shows
+from tests.conformance.defects.makers import shows
 
 
 def each_result(name: str, requirement: str, **changes: Any) -> None:

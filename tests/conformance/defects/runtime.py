@@ -19,7 +19,7 @@ from compute_ref.plugins import Exit, Run
 from compute_ref.refusals import ResultUnknown
 from compute_ref.testing import instant
 from tests.conformance.defects.defect import Kind, Wrong, defect
-from tests.conformance.defects.job import shows
+from tests.conformance.defects.makers import shows
 
 Results = tuple[Result, ...]
 

@@ -29,8 +29,7 @@ from compute_ref.jobs.provisioning import Provisioner
 from compute_ref.jobs.turn import Turn
 from compute_ref.refusals import JobUnknown
 from tests.conformance.defects.defect import Kind, Wrong, defect
-from tests.conformance.defects.job import shows
-from tests.conformance.defects.listing import answers
+from tests.conformance.defects.makers import answers, shows
 
 Find = Callable[[ComputeResource, Caller, str, str], list[Job]]
 USUAL: Find = ComputeResource._meant
