@@ -300,7 +300,7 @@ def connections_end(wrong: Wrong) -> None:
 @variant("404-for-jobs-that-nobody-has")
 def not_found(wrong: Wrong) -> None:
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        named = "jobId" in request.GET
+        named = "jobId=" in request.query_string
         if calls(request, "GET") and named and response.body == b"[]":
             response.status_int, response.body = 404, b'{"error": "There is no such job."}'
 

@@ -242,7 +242,8 @@ def _environment(bench: Bench) -> dict[str, Any]:
 def _quoted(answer: Answer) -> list[dict[str, Any]]:
     """The items of a quote of one dataset."""
     found = answer.accepted(200)
-    items = found.get("datasets") if isinstance(found, dict) else None
+    expect(isinstance(found, dict), "an object", answer)
+    items = found.get("datasets")
     expect(isinstance(items, list) and len(items) == 1, "datasets: one item for one", answer)
     quoted: list[dict[str, Any]] = items or []
     expect(isinstance(quoted[0], dict), "an object", answer)

@@ -221,9 +221,10 @@ def _is_text(value: object) -> bool:
 
 
 def _silent_of(answer: Answer, secret: str) -> None:
-    told = f"{answer.headers} {answer.body.decode('utf-8', 'replace')}".lower()
-    hidden = secret.lower().removeprefix("0x") not in told
-    expect(hidden, "an answer that does not repeat what was sent in confidence", answer)
+    hidden = secret.lower().removeprefix("0x")
+    body = answer.body.decode("utf-8", "replace").lower()
+    expect(hidden not in body, "a body that does not repeat what was sent in confidence", answer)
+    expect(hidden not in str(answer.headers).lower(), "nor headers that do", answer)
 
 
 def _calls(bench: Bench) -> list[Request]:

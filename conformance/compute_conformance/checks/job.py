@@ -254,7 +254,8 @@ def all_inputs(bench: Bench) -> None:
     one = bench.start(dataset=main, additionalDatasets=[further])
     dids = [main["documentId"], further["documentId"]]
     found = bench.look(one).get("inputDID")
-    expect(found == dids, f"{dids}", found)
+    expect(isinstance(found, list) and set(found) == set(dids), f"all of {dids}", found)
+    expect(found == dids, f"{dids}, in this order", found)
 
 
 @check("CE-JOB-DOCUMENT")

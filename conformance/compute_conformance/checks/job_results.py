@@ -66,6 +66,7 @@ def sizes(bench: Bench) -> None:
     """Every result of a job that ended."""
     for one in results(bench):
         found = one.get("filesize")
+        expect(isinstance(found, int | float), "a filesize, a number", one)
         expect(is_integer(found) and int(found or 0) >= 0, "a filesize in bytes", one)
 
 

@@ -195,7 +195,7 @@ def job_id_is_a_path(wrong: Wrong) -> None:
 
 
 @defect(
-    "reads-leave-their-signature-good-for-deletes",
+    "look-is-leave-to-delete",
     "CE-SIGN-POLL-AS-DELETE",
     kind=Kind.SECURITY,
     calls=4,

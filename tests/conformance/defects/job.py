@@ -112,7 +112,7 @@ shows(
 )
 shows("job-without-status-text", "CE-JOB-STATUS-TEXT", lambda job: job.pop("statusText"))
 shows(
-    "job-status-text-finished",
+    "job-status-text-padded",
     "CE-JOB-STATUS-TEXT-PAGE",
     lambda job: job.update(statusText=job["statusText"] + " "),
     calls=2,

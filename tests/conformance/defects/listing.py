@@ -240,13 +240,6 @@ windows(
     lambda jobs, limit, offset: list(jobs[offset:][-limit:]),
 )
 windows(
-    "list-limit-one-more",
-    "CE-LIST-LIMIT",
-    lambda jobs, limit, offset: (
-        list(jobs[offset : offset + limit - 1]) if limit < 1000 else list(jobs)
-    ),
-)
-windows(
     "list-offset-counts-pages",
     "CE-LIST-OFFSET",
     lambda jobs, limit, offset: list(jobs[offset * limit : (offset + 1) * limit]),

@@ -203,17 +203,6 @@ def of_anybody(wrong: Wrong) -> None:
     meant(wrong, "PUT", anybodys)
 
 
-@defect("stop-others-is-forbidden-late", "CE-STOP-OTHERS", kind=Kind.SECURITY, calls=2)
-def forbidden_late(wrong: Wrong) -> None:
-    def found(self: ComputeResource, caller: Caller, job_id: str, document_id: str) -> list[Job]:
-        jobs = anybodys(self, caller, job_id, document_id)
-        self._its.store.ask_stop([job.job_id for job in jobs], None)
-        self._its.engine.stop([job.job_id for job in jobs])
-        return USUAL(self, caller, job_id, document_id)
-
-    meant(wrong, "PUT", found)
-
-
 @defect("stop-all-of-everybody", "CE-STOP-ALL-OWN", kind=Kind.SECURITY, calls=3)
 def all_of_everybody(wrong: Wrong) -> None:
     going_on(wrong, lambda self, caller, job_id, document_id: self._its.store.unfinished())
