@@ -10,6 +10,7 @@ import webob
 
 from compute_ref.http import result
 from compute_ref.http.compute import ComputeResource
+from compute_ref.identity.addresses import checksum_address
 from compute_ref.identity.callers import Caller, Callers, Credentials
 from compute_ref.identity.signatures import message_digest, recover
 from compute_ref.jobs.index import JobFilter
@@ -52,7 +53,7 @@ def delete_paid_first(wrong: Wrong) -> None:
     asked.paid_first(wrong, asked.DELETE)
 
 
-def counted_apart(name: str, call: str) -> None:
+def counted_apart(name: str, call: str, *breaks: str) -> None:
     """Register a server that has nonces of their own for one kind of call."""
 
     def apply(wrong: Wrong) -> None:
@@ -68,17 +69,22 @@ def counted_apart(name: str, call: str) -> None:
             key = (sender.address, str(sender.nonce))
             if key in used:
                 raise SignatureInvalid
-            used.add(key)
             return Caller(caller.address, None, caller.digest)
 
+        def spent(request: webob.Request, response: webob.Response) -> None:
+            if asked.ASKED.call == call and response.status_int < 400:
+                said = asked.ASKED.said
+                used.add((checksum_address(said["consumerAddress"]), str(said.get("nonce"))))
+
         wrong.patch(Callers, "_fresh", fresh)
+        wrong.answers(spent)
         asked.spending(wrong, call, first)
 
-    defect(name, "CE-NONCE-ACROSS", kind=Kind.SECURITY, calls=4)(apply)
+    defect(name, "CE-NONCE-ACROSS", *breaks, kind=Kind.SECURITY, calls=4)(apply)
 
 
 counted_apart("downloads-have-nonces-of-their-own", asked.RESULT)
-counted_apart("stops-have-nonces-of-their-own", asked.STOP)
+counted_apart("stops-have-nonces-of-their-own", asked.STOP, "CE-SIGN-STOP-AS-DELETE")
 
 
 def instead(wrong: Wrong, other: Any) -> None:
