@@ -86,7 +86,8 @@ def last_byte(wrong: Wrong) -> None:
             told = response.headers["Content-Range"].removeprefix("bytes ")
             first, last = told.partition("/")[0].split("-")
             if first == last:
-                response.status_int, response.body = 416, b""
+                response.body = response.body[:0]  # read, so that the file is closed
+                response.status_int = 416
 
     wrong.answers(rewrite)
 
