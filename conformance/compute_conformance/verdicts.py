@@ -73,6 +73,13 @@ def expect(holds: object, expected: str, observed: object = "something else") ->
         raise Failed(expected, observed)
 
 
+def elected(holds: object, other: object, expected: str, observed: object) -> None:
+    """Raise Contested where only another reading of the ledger holds, Failed where none does."""
+    if not holds and other:
+        raise Contested(expected, observed)
+    expect(holds, expected, observed)
+
+
 @contextmanager
 def given(what: str) -> Iterator[None]:
     """What a check needs before its own question: where it fails, that is another's to blame."""

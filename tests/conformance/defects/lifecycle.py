@@ -22,7 +22,7 @@ from compute_ref.jobs.workspace import Workspaces
 from compute_ref.plugins import Exit
 from compute_ref.refusals import ResultUnknown
 from tests.conformance.defects.defect import Kind, Wrong, defect
-from tests.conformance.defects.job import shows
+from tests.conformance.defects.makers import shows
 
 FINAL = {31, 32, 70}
 
