@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import signal
@@ -160,6 +161,10 @@ class Reply:
     def json(self) -> Any:
         return json.loads(self.body)
 
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()
+
 
 def call(
     netloc: str,
@@ -204,23 +209,26 @@ class Consumer:
             "signature": self.account.sign(text),
         }
 
-    def start(
+    def start(self, netloc: str, code: str, order: str = "", **more: Any) -> Reply:
+        """Ask for a job of raw code; an order that is not given is the consumer's own."""
+        body = self.start_body(code, order or self.address, **more)
+        return call(netloc, "POST", COMPUTE, body=body)
+
+    def start_body(
         self,
-        netloc: str,
         code: str,
-        order: str = "",
+        order: str,
         *,
         entrypoint: str = "sh $ALGO",
         dataset: str = DATASET,
         environment: str = "local",
         custom: Any = None,
-    ) -> Reply:
-        """Ask for a job of raw code; an order that is not given is the consumer's own."""
-        bought = order or self.address
-        body = {
+    ) -> dict[str, Any]:
+        """What asks for a job of raw code, with a fresh nonce."""
+        return {
             **self.signed(dataset),
             "environment": environment,
-            "dataset": {"documentId": dataset, "serviceId": "compute", "transferTxId": bought},
+            "dataset": {"documentId": dataset, "serviceId": "compute", "transferTxId": order},
             "algorithm": {
                 "algocustomdata": custom,
                 "meta": {
@@ -234,7 +242,6 @@ class Consumer:
                 },
             },
         }
-        return call(netloc, "POST", COMPUTE, body=body)
 
     def started(self, netloc: str, code: str, **more: Any) -> str:
         """The id of a job that was accepted."""

@@ -66,7 +66,7 @@ def test_a_record_that_the_disk_does_not_take_leaves_nothing(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
-        patch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
         write(place.data_dir.parent / "record", "{}")
     assert not list(place.data_dir.parent.glob(".record*"))
