@@ -1,4 +1,4 @@
-"""The slow look after everything: jobs without an owner, runs without a job, time expired."""
+"""The slow look after everything: jobs without an owner, what belongs to no job, time expired."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from compute_ref.jobs.expiry import Expiry
+from compute_ref.jobs.leftovers import Leftovers
 from compute_ref.jobs.mailbox import DeadlinePassed, Left, Mailbox
 from compute_ref.jobs.removal import remove_run
 from compute_ref.jobs.turn import House
@@ -32,6 +33,7 @@ class Watchdog:
         self._house = house
         self._sweeps = [Sweep(house, backend) for backend in {id(b): b for b in backends}.values()]
         self._expiry = expiry
+        self._leftovers = Leftovers(house)
         self._adopter = adopter
         self._mailbox = Mailbox(house.clock)
         self._worker = threading.Thread(target=self._work, name="watchdog", daemon=True)
@@ -61,7 +63,7 @@ class Watchdog:
         """One look at everything; what fails is logged and tried again the next time."""
         for sweep in self._sweeps:
             sweep.begin()
-        for task in (self._adopter.adopt, self._expiry.look):
+        for task in (self._adopter.adopt, self._leftovers.look, self._expiry.look):
             _guarded(task)
 
 

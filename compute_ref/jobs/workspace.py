@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -107,6 +107,14 @@ class Workspaces:
             if folder.name.startswith(REMOVED):
                 remove_tree(folder)
 
+    def untidy(self) -> Iterator[str]:
+        """The jobs whose folders hold more than the results of one run."""
+        for folder in _entries(self._jobs):
+            runs = _entries(folder) if JOB_ID.fullmatch(folder.name) else ()
+            kept = [path.name for run in runs for path in _entries(run)]
+            if len(runs) > 1 or kept not in ([], [RESULTS]):
+                yield folder.name
+
     def open_result(self, job: Job, index: int) -> BinaryIO:
         """One result of the job's finished run, open for reading; no link is followed.
 
@@ -145,7 +153,7 @@ def _make(folder: Path, mode: int) -> None:
     folder.chmod(mode)  # whatever the umask
 
 
-def _entries(folder: Path) -> Iterable[Path]:
+def _entries(folder: Path) -> Collection[Path]:
     try:
         return list(folder.iterdir())
     except OSError as error:
