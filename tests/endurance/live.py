@@ -96,6 +96,17 @@ def publish(assets: Path, file: Mapping[str, Any], did: str = DATASET) -> None:
     (assets / f"{did[-8:]}.json").write_text(json.dumps(ddo))
 
 
+def begin(configuration: Path, *plugin: str) -> subprocess.Popen[str]:
+    """A server process that has just begun, and logs to the folder of its configuration."""
+    with (configuration.parent / "server.log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, str(SERVER), str(configuration), *plugin],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+
+
 @dataclass
 class Live:
     """One server process on a free port; `plugin` is one of server.py's with its argument.
@@ -109,14 +120,7 @@ class Live:
     netloc: str = field(init=False)
 
     def __post_init__(self) -> None:
-        log = (self.configuration.parent / "server.log").open("a")
-        self.process = subprocess.Popen(
-            [sys.executable, str(SERVER), str(self.configuration), *self.plugin],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        log.close()
+        self.process = begin(self.configuration, *self.plugin)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line.startswith("Serving on http://"), line or self.log()
