@@ -83,6 +83,9 @@ def _filter(turn: Turn) -> Phase:
 
 
 def _logs_only(turn: Turn, ending: Ending) -> Phase:
+    """The copies go first: on a full disk there is no room for the record before."""
+    for copy in (turn.folders.root / COLLECTED, turn.draft):
+        remove_tree(copy)
     turn.overrule(ending)
     return publish_logs
 
@@ -130,8 +133,12 @@ def publish_logs(turn: Turn) -> Phase:
 
 
 def provisioning_failed(turn: Turn, status: Status, ending: Ending) -> Phase:
-    """On to 31 or 32; the reason goes to both logs and is stored with the final status."""
+    """On to 31 or 32; the reason goes to both logs and is stored with the final status.
+
+    What was fetched goes first: on a full disk there is no room for the logs before.
+    """
     turn.mailbox.ended()
+    turn.house.workspaces.keep_logs(*turn.ticket)
     return partial(end, status=status, ending=ending)
 
 
