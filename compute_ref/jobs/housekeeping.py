@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from compute_ref.jobs.calls import begin_thread
 from compute_ref.jobs.expiry import Expiry
 from compute_ref.jobs.leftovers import Leftovers
 from compute_ref.jobs.mailbox import DeadlinePassed, Left, Mailbox
 from compute_ref.jobs.removal import remove_run
 from compute_ref.jobs.turn import House
 from compute_ref.plugins import Backend
+from compute_ref.refusals import SystemShort
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +80,11 @@ class Sweep:
     def begin(self) -> None:
         """Sweep on a thread of its own, unless the last sweep has not come back yet."""
         if self._under_way.acquire(blocking=False):
-            threading.Thread(target=self._work, name="sweep", daemon=True).start()
+            try:
+                begin_thread("sweep", self._work)
+            except SystemShort:
+                self._under_way.release()
+                log.warning("no thread could be had for a sweep; the watchdog tries again")
 
     def _work(self) -> None:
         try:

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from compute_ref.jobs.model import Job
 from compute_ref.jobs.trees import FOLDER, opened, plain_file, remove_tree
 from compute_ref.plugins import Folders
-from compute_ref.refusals import ResultUnknown
+from compute_ref.refusals import SHORT, ResultUnknown
 
 JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 PASSED_THROUGH: Final = 0o711  #: entered by the run's own user, listed by nobody
@@ -128,6 +128,8 @@ class Workspaces:
             with opened(root / RESULTS, FOLDER) as results:
                 return os.fdopen(plain_file(path, results), "rb")
         except OSError as error:
+            if error.errno in SHORT:
+                raise
             raise ResultUnknown("This result is no longer there.") from error
 
     def _job(self, job_id: str) -> Path:
