@@ -39,7 +39,7 @@ GROWTH = {
     "descriptors": 10,
     "threads": 10,
     "files": 40,
-    "journal": 2 * WORTH_COMPACTING,  # as it is before a compaction, and after
+    "journal": form(6 * 2**20, 2 * WORTH_COMPACTING),  # as it is before a compaction, and after
 }
 
 
