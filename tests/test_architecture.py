@@ -43,7 +43,7 @@ TEXTS = {
 }
 
 #: modules beside the rooms that any room may import: plain values, events, waiting for the disk
-GROUND = {"clock", "ranges", "refusals", "settings", "syncing"}
+GROUND = {"cancellation", "clock", "ranges", "refusals", "settings", "syncing"}
 #: room: what else of compute_ref it may import, besides itself
 ROOMS = {
     "plugins": set(),
