@@ -19,6 +19,8 @@ from tests.endurance.live import COMPUTE, RESULT, Consumer, Live, Reply, call
 
 #: what a run writes differs each time, so that one that was done again is found out
 CODE = 'echo run >> "$OUTPUTS/runs.txt"; head -c 999 /dev/urandom > "$OUTPUTS/noise"; sleep {}'
+#: so many digits that index 1 and a nonce never read as a later nonce: such a message is used up
+FIRST_NONCE = 10**6
 MOST_JOBS = 3  # that one client has at a time
 #: what may be answered: a restart of what is not final is refused, stops may find all places taken
 ANSWERS: Mapping[str, set[int]] = {
@@ -65,7 +67,7 @@ class Client:
     """One consumer that does one thing after the other, by chance."""
 
     def __init__(self, seed: str) -> None:
-        self.consumer = Consumer()
+        self.consumer = Consumer(nonce=FIRST_NONCE)
         self.chance = random.Random(seed)
         self.jobs: dict[str, Memory] = {}
         self.orders = 0
