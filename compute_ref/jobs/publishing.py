@@ -6,9 +6,11 @@ repeated from the run's outputs after a restart of the server.
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from functools import partial
+from typing import Final
 
 from compute_ref.jobs.calls import CallFailed
 from compute_ref.jobs.endings import STOPPED, Ending, by_backend, by_filter, by_size
@@ -18,9 +20,11 @@ from compute_ref.jobs.outputs import OUTPUTS, Allowance, OutputsExceeded, collec
 from compute_ref.jobs.trees import remove_tree
 from compute_ref.jobs.turn import Phase, Turn
 from compute_ref.jobs.workspace import COLLECTED, RESULTS
+from compute_ref.refusals import SystemShort
 from compute_ref.settings import GIB, MIB
 from compute_ref.syncing import sync_folder
 
+NO_FILES: Final = {errno.EMFILE, errno.ENFILE}
 log = logging.getLogger(__name__)
 
 
@@ -83,6 +87,9 @@ def _filter(turn: Turn) -> Phase:
 
 
 def _logs_only(turn: Turn, ending: Ending) -> Phase:
+    """The copies go first: on a full disk there is no room for the record before."""
+    for copy in (turn.folders.root / COLLECTED, turn.draft):
+        remove_tree(copy)
     turn.overrule(ending)
     return publish_logs
 
@@ -130,8 +137,12 @@ def publish_logs(turn: Turn) -> Phase:
 
 
 def provisioning_failed(turn: Turn, status: Status, ending: Ending) -> Phase:
-    """On to 31 or 32; the reason goes to both logs and is stored with the final status."""
+    """On to 31 or 32; the reason goes to both logs and is stored with the final status.
+
+    What was fetched goes first: on a full disk there is no room for the logs before.
+    """
     turn.mailbox.ended()
+    turn.house.workspaces.keep_logs(*turn.ticket)
     return partial(end, status=status, ending=ending)
 
 
@@ -162,10 +173,15 @@ def end(
 
 
 def _published(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
-    """The final results; where the disk is too full for them, room is made and less is kept."""
+    """The final results; where the disk is too full for them, room is made and less is kept.
+
+    SystemShort where files cannot be opened now: they can be later, and nothing is lost.
+    """
     try:
         return _stored(turn, outputs)
     except CallFailed as failure:
+        if isinstance(failure.__cause__, OSError) and failure.__cause__.errno in NO_FILES:
+            raise SystemShort from failure
         turn.house.workspaces.keep_logs(*turn.ticket)
         if outputs:
             turn.overrule(by_backend(str(failure)))

@@ -202,11 +202,16 @@ class Turn:
             raise
         except Exception as error:
             log.error("job %s: %s failed", self.ticket[0], title, exc_info=error)
-            raise CallFailed(f"{title} failed") from error
+            raise CallFailed(f"{title} failed{_why(error)}") from error
 
     def until(self, seconds: float) -> float:
         """The reading of the boot clock in `seconds` from now."""
         return self.house.clock.ticks() + seconds
+
+
+def _why(error: Exception) -> str:
+    """What the system says, as far as it names nothing of the server: a full disk, no processes."""
+    return f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
 
 
 def _later(job: Job, status: Status, at: float) -> Job:

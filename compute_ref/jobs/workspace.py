@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from compute_ref.jobs.model import Job
 from compute_ref.jobs.trees import FOLDER, opened, plain_file, remove_tree
 from compute_ref.plugins import Folders
-from compute_ref.refusals import ResultUnknown
+from compute_ref.refusals import SHORT, ResultUnknown
 
 JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 PASSED_THROUGH: Final = 0o711  #: entered by the run's own user, listed by nobody
@@ -107,6 +107,14 @@ class Workspaces:
             if folder.name.startswith(REMOVED):
                 remove_tree(folder)
 
+    def untidy(self) -> Iterator[str]:
+        """The jobs whose folders hold more than the results of one run."""
+        for folder in _entries(self._jobs):
+            runs = _entries(folder) if JOB_ID.fullmatch(folder.name) else ()
+            kept = [path.name for run in runs for path in _entries(run)]
+            if len(runs) > 1 or kept not in ([], [RESULTS]):
+                yield folder.name
+
     def open_result(self, job: Job, index: int) -> BinaryIO:
         """One result of the job's finished run, open for reading; no link is followed.
 
@@ -120,6 +128,8 @@ class Workspaces:
             with opened(root / RESULTS, FOLDER) as results:
                 return os.fdopen(plain_file(path, results), "rb")
         except OSError as error:
+            if error.errno in SHORT:
+                raise
             raise ResultUnknown("This result is no longer there.") from error
 
     def _job(self, job_id: str) -> Path:
@@ -145,7 +155,7 @@ def _make(folder: Path, mode: int) -> None:
     folder.chmod(mode)  # whatever the umask
 
 
-def _entries(folder: Path) -> Iterable[Path]:
+def _entries(folder: Path) -> Collection[Path]:
     try:
         return list(folder.iterdir())
     except OSError as error:

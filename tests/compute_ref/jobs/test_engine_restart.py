@@ -320,3 +320,20 @@ def test_a_worker_left_over_from_the_last_run_cannot_touch_the_next(world: World
     with pytest.raises(Left):
         turn.change(lambda found: replace(found, finish_message="mine"))
     assert world.store.get(job.job_id) == again
+
+
+def test_what_a_kill_between_the_last_status_and_the_tidying_left_is_removed(
+    closed_world: World,
+) -> None:
+    workspaces = closed_world.workspaces
+    again = closed_world.left_at(70, run=2, finished=1.0, launched=False)
+    (workspaces.ready(again, 2).root / "results").mkdir()
+    gone, unfinished = "job99999z", closed_world.left_at(50)
+    (workspaces.ready(gone, 1).inputs / "data").write_text("somebody's")
+    (workspaces.run(unfinished, 1).outputs / "x").write_text("1")
+    jobs = workspaces.run(again, 1).root.parents[1]
+    closed_world.open()
+    closed_world.await_(lambda: not (jobs / gone).exists())
+    closed_world.await_(lambda: [p.name for p in (jobs / again).glob("*/*")] == ["results"])
+    assert [path.name for path in (jobs / again).iterdir()] == ["2"]
+    assert closed_world.result(closed_world.final(unfinished), "x") == b"1"
