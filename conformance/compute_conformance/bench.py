@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from compute_conformance.budget import Purse
+from compute_conformance.chance import Chance
 from compute_conformance.consumers import COMPUTE, ENVIRONMENTS, Consumer
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
 from compute_conformance.scripts import Step, stay
-from compute_conformance.signing import Account
 from compute_conformance.targets import Target
 from compute_conformance.verdicts import Ended, Failed, Inconclusive, expect, given
 
@@ -82,16 +83,21 @@ class Bench:
     transcript: list[tuple[Request, Answer]] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     consumers: dict[str, Consumer] = field(default_factory=dict)  #: by lower-case address
+    chance: Chance = field(default_factory=Chance)
+    name: str = ""  #: of the check: its accounts are of this name
+    numbers: Iterator[int] = field(default_factory=itertools.count)  #: of its accounts
 
     def send(self, request: Request) -> Answer:
         """Send within the budget; both sides are put on record."""
-        self.purse.pay_request()
+        starts = request.method == "POST" and request.path == COMPUTE
+        self.purse.pay_request(starts=starts)
         answer = self.target.send(request)
         self.transcript.append((request, answer))
         self.purse.pay_bytes(len(answer.body))
-        if request.method == "POST" and request.path == COMPUTE and answer.status in {200, 201}:
-            self.purse.pay_job()
+        if starts and answer.status in {200, 201}:
             self._note(answer)
+        elif starts:
+            self.purse.return_job()
         return answer
 
     def get(self, path: str, **query: Any) -> Answer:
@@ -108,7 +114,8 @@ class Bench:
 
     def consumer(self) -> Consumer:
         """A consumer whom the target never saw."""
-        consumer = Consumer(Account.new(), self.profile, self.send)
+        account = self.chance.account(self.name, next(self.numbers))
+        consumer = Consumer(account, self.profile, self.send)
         self.consumers[consumer.address.lower()] = consumer
         return consumer
 

@@ -4,7 +4,8 @@ Version 1 of its form:
 
 ``suite``         name, version, and digests of the register and of the page
 ``target``        what was judged
-``started``       when, in UTC; ``seconds``: how long; ``seed``: repeats the verdicts
+``started``       when, in UTC; ``seconds``: how long; ``seed``: repeats the verdicts of
+                  a run of the same ``effort``
 ``wiring``        why nothing could be judged, or ""
 ``conforms``      whether nothing failed
 ``counts``        for each level the number of requirements with each verdict
@@ -48,6 +49,7 @@ def document(report: Report) -> dict[str, Any]:
         "started": report.started,
         "seconds": round(report.seconds, 3),
         "seed": report.seed,
+        "effort": report.effort.value,
         "wiring": report.wiring,
         "conforms": report.exit_code == 0,
         "exit": report.exit_code,

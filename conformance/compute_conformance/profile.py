@@ -37,10 +37,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a run may cost the target's owner."""
+    """What a run may cost the target's owner; None: what its effort takes (chance.DOSES)."""
 
-    jobs: int = 400
-    seconds: float = 600
+    jobs: int | None = None
+    seconds: float | None = None
     bytes: int = 256 * 2**20
     requests_per_second: float = 0  #: 0 for no bound
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from compute_conformance.bench import Bench, Shelf
 from compute_conformance.budget import Purse
+from compute_conformance.chance import Chance
 from compute_conformance.checking import Check, all_checks
 from compute_conformance.outcomes import Outcome, Report
 from compute_conformance.profile import Profile
@@ -48,6 +49,7 @@ def run_checks(
     profile: Profile,
     selection: Selection = EVERYTHING,
     *,
+    chance: Chance | None = None,
     workers: int = 1,
     first_only: bool = False,
     told: Callable[[Outcome], None] = lambda _: None,
@@ -56,12 +58,14 @@ def run_checks(
 
     `first_only`: nothing more is looked at once a requirement is seen to be broken.
     """
-    report, begun, purse = Report(target.name), time.monotonic(), Purse(profile.budget)
+    chance = chance or Chance()
+    report, begun = Report(target.name, seed=chance.seed, effort=chance.effort), time.monotonic()
+    purse = Purse(profile.budget, chance.dose)
     report.started = datetime.now(UTC).isoformat(timespec="seconds")
     report.wiring = wiring(Bench(target, profile, purse))
     if not report.wiring:
         with ThreadPoolExecutor(workers, "check") as pool:
-            judge = _Judge(target, profile, purse, report, told)
+            judge = _Judge(target, profile, purse, chance, report, told)
             for outcome in pool.map(judge, selected(selection)):
                 report.outcomes.append(outcome)
                 if first_only and outcome.verdict is Verdict.FAIL:
@@ -85,12 +89,16 @@ class _Judge:
     target: Target
     profile: Profile
     purse: Purse
+    chance: Chance
     report: Report
     told: Callable[[Outcome], None]
     shelf: Shelf = field(default_factory=Shelf)
 
     def __call__(self, one: Check) -> Outcome:
-        begun, bench = time.monotonic(), Bench(self.target, self.profile, self.purse, self.shelf)
+        begun = time.monotonic()
+        bench = Bench(
+            self.target, self.profile, self.purse, self.shelf, chance=self.chance, name=one.name
+        )
         verdict, expected, observed = self._verdict(one, bench)
         self.clean(bench)
         seconds = time.monotonic() - begun
