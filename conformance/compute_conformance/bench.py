@@ -167,9 +167,13 @@ class Bench:
 
         A job costs a target's owner minutes; whoever changes one makes it for themselves.
         """
-        found = self.shelf.take(name, replace(self, transcript=[], started=[], consumers={}), make)
+        found = self.shelf.take(name, self.apart(), make)
         self.transcript += self.shelf.benches[name].transcript
         return found
+
+    def apart(self) -> Bench:
+        """A bench for the same check, with no job, consumer or record of this one's."""
+        return replace(self, transcript=[], started=[], consumers={})
 
     def specimen(self, *steps: Step) -> Specimen:
         """A job that ended, of an algorithm that did the steps, or of the plain one without any."""

@@ -14,6 +14,7 @@ from compute_conformance.bench import Bench, Shelf
 from compute_conformance.budget import Purse
 from compute_conformance.chance import Chance
 from compute_conformance.checking import Check, all_checks
+from compute_conformance.exploring import traceless
 from compute_conformance.outcomes import Outcome, Report
 from compute_conformance.profile import Profile
 from compute_conformance.requirements import Access, Level, Requirement
@@ -64,7 +65,7 @@ def run_checks(
     report.started = datetime.now(UTC).isoformat(timespec="seconds")
     report.wiring = wiring(Bench(target, profile, purse))
     if not report.wiring:
-        with ThreadPoolExecutor(workers, "check") as pool:
+        with traceless(), ThreadPoolExecutor(workers, "check") as pool:
             judge = _Judge(target, profile, purse, chance, report, told)
             for outcome in pool.map(judge, selected(selection)):
                 report.outcomes.append(outcome)
