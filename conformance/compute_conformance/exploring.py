@@ -8,14 +8,16 @@ from __future__ import annotations
 import time
 import unittest
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Generic, TypeVar
+from unittest import mock
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
 from hypothesis.errors import Flaky
+from hypothesis.internal.conjecture import providers
 from hypothesis.strategies import SearchStrategy
 
 from compute_conformance.bench import Bench
@@ -26,6 +28,7 @@ from compute_conformance.verdicts import Ended, Failed, Inconclusive, shown
 T = TypeVar("T")
 Trial = Callable[[Bench, T], None]
 OVER: Final = "the search is over"
+LOCAL: Final = "_local_constants"
 SHRINKS: Final = 150  # tries to make an example smaller
 
 
@@ -169,11 +172,25 @@ def _quietly(count: int) -> settings:
 
 @contextmanager
 def traceless() -> Iterator[None]:
-    """Meanwhile Hypothesis keeps what it keeps in a folder that goes away."""
+    """Meanwhile Hypothesis leaves nothing where a run is, nor looks for anything there.
+
+    It would write a folder, and add the constants of the modules around to its examples: the same
+    seed would choose others elsewhere.
+    """
     usual = storage_directory(intent_to_write=False).home_directory
-    with TemporaryDirectory(prefix="compute-conformance-") as folder:
+    with TemporaryDirectory(prefix="compute-conformance-") as folder, ExitStack() as stack:
         set_hypothesis_home_dir(folder)
-        try:
-            yield
-        finally:
-            set_hypothesis_home_dir(usual)
+        stack.callback(set_hypothesis_home_dir, usual)
+        if hasattr(providers.HypothesisProvider, LOCAL):
+            stack.enter_context(mock.patch.object(providers.HypothesisProvider, LOCAL, _Nothing()))
+            stack.callback(providers.CONSTANTS_CACHE.cache.clear)
+            providers.CONSTANTS_CACHE.cache.clear()
+        yield
+
+
+class _Nothing:
+    """No constants."""
+
+    def set_for_type(self, _: str) -> tuple[()]:
+        """None of this type."""
+        return ()
