@@ -34,8 +34,8 @@ class Dose:
 
 
 DOSES: Final[Mapping[Effort, Dose]] = {
-    Effort.QUICK: Dose(6, 2, 2, 12, 2, 600, 600),
-    Effort.FULL: Dose(100, 10, 100, 30, 12, 2_000, 900),
+    Effort.QUICK: Dose(6, 2, 2, 12, 10, 600, 600),
+    Effort.FULL: Dose(100, 10, 100, 30, 30, 2_500, 900),
     Effort.SOAK: Dose(5_000, 200, 2_000, 50, 300, 50_000, 14_400),
 }
 

@@ -13,6 +13,6 @@ from tests.conformance.reference import profile
 def test_the_right_requirement_is_blamed_first(name: str) -> None:
     defect = DEFECTS[name]
     with defect.server() as app:
-        report = compute_conformance.run(app, profile(), first_only=True)
+        report = compute_conformance.run(app, profile(), effort=defect.effort, first_only=True)
     (broken,) = report.broken()
     assert broken.id in defect.breaks

@@ -22,7 +22,7 @@ def test_a_wrong_server_is_found_out(name: str) -> None:
     defect = DEFECTS[name]
     selection = Selection(ids=lambda key: key in defect.breaks)
     with defect.server() as app:
-        report = compute_conformance.run(app, profile(), selection)
+        report = compute_conformance.run(app, profile(), selection, effort=defect.effort)
     assert report.broken(), f"{name} conforms, it seems: {report.counts()} {report.wiring}"
 
 

@@ -17,7 +17,8 @@ from compute_conformance.consumers import COMPUTE, SERVICES, Consumer
 from compute_conformance.exchanges import Answer, Request, reasons
 from compute_conformance.exploring import explore
 from compute_conformance.spelling import Hand, hands
-from compute_conformance.verdicts import expect, given
+from compute_conformance.targets import Unreachable
+from compute_conformance.verdicts import Failed, expect, given
 
 HEADERS: Final = ("AuthToken", "Range", "If-None-Match", "If-Range", "Accept", "Content-Type")
 LATIN: Final = 'abc123 ;,=-*/"\u00e9\u00ff'
@@ -82,7 +83,10 @@ def fault(bench: Bench) -> None:
     """All calls with values of all kinds in one to three parameters, twice, and in headers."""
 
     def trial(own: Bench, example: Junk) -> None:
-        answer = own.send(example.request(own.consumer()))
+        try:
+            answer = own.send(example.request(own.consumer()))
+        except Unreachable as error:
+            raise Failed("an answer", error) from error
         expect(answer.status < 500, "no fault of the server", answer)
 
     explore(bench, junk(), trial)
