@@ -35,7 +35,7 @@ class Dose:
 
 DOSES: Final[Mapping[Effort, Dose]] = {
     Effort.QUICK: Dose(6, 2, 2, 12, 10, 600, 600),
-    Effort.FULL: Dose(100, 10, 100, 30, 30, 2_500, 900),
+    Effort.FULL: Dose(100, 25, 100, 30, 60, 3_000, 900),
     Effort.SOAK: Dose(5_000, 200, 2_000, 50, 300, 50_000, 14_400),
 }
 

@@ -29,7 +29,7 @@ T = TypeVar("T")
 Trial = Callable[[Bench, T], None]
 OVER: Final = "the search is over"
 LOCAL: Final = "_local_constants"
-SHRINKS: Final = 150  # tries to make an example smaller
+SHRINKS: Final = 100  # tries to make an example smaller
 
 
 class _Enough(unittest.SkipTest):

@@ -52,7 +52,8 @@ def spender(bench: Bench) -> None:
 def order(bench: Bench) -> None:
     """Two calls of one account: the second is taken where its nonce is the greater integer."""
     spender(bench)
-    explore(bench, some.tuples(_integers(), _integers()).flatmap(_near), _compared)
+    near = some.tuples(_integers(), _integers()).flatmap(_near)
+    explore(bench, some.one_of(_across(), near), _compared)
 
 
 @check("CE-FUZZ-NONCE-DECIMALS")
@@ -68,6 +69,13 @@ def _integers() -> SearchStrategy[str]:
     edges = some.sampled_from((9, 10, 99, 100, 2**31, 2**32, 10**15, 10**12, GREAT - 2**20))
     near = some.tuples(edges, some.integers(-3, 3)).map(sum)
     return some.one_of(near, some.integers(2, GREAT - 8)).map(str)
+
+
+def _across() -> SearchStrategy[tuple[str, str]]:
+    """Two nonces with a power of ten or of two between them, or at it."""
+    powers = some.sampled_from([*(10**n for n in range(1, 16)), *(2**n for n in (8, 16, 31, 32))])
+    beside = some.tuples(powers, some.integers(1, 2), some.integers(0, 2))
+    return beside.map(lambda one: (str(one[0] - one[1]), str(one[0] + one[2])))
 
 
 def _near(pair: tuple[str, str]) -> SearchStrategy[tuple[str, str]]:

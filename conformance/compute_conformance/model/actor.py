@@ -36,7 +36,7 @@ class Actor:
             freely.ACTIONS[step.action](self, step, self.consumers[step.account])
             self.look_at(step.account)
         elif self.model.jobs:
-            one = self.model.jobs[step.job % len(self.model.jobs)]
+            one = self.model.touch(step.job)
             if step.action in others.ACTIONS:
                 other = (one.owner + 1 + step.account % (ACCOUNTS - 1)) % ACCOUNTS
                 others.ACTIONS[step.action](self, step, one, other)

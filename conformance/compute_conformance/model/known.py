@@ -94,6 +94,12 @@ class Model:
             raise Broken(requirement, expected, observed)
         return bool(holds)
 
+    def touch(self, at: int) -> Known:
+        """The job that was touched so many jobs ago; it is the last touched now."""
+        one = self.jobs.pop(-1 - at % len(self.jobs))
+        self.jobs.append(one)
+        return one
+
     def known(self, job_id: object) -> Known | None:
         """The job of this id."""
         return next((one for one in self.jobs if one.id == job_id), None)

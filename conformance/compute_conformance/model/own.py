@@ -28,7 +28,7 @@ def look_signed(actor: Actor, _: Step, one: Known, consumer: Consumer) -> None:
 
 def wait(actor: Actor, step: Step, one: Known, consumer: Consumer) -> None:
     """Wait for a job that has to end."""
-    if one.deleted or one.runs_on:
+    if one.settled:
         return
     try:
         actor.model.see(one, actor.bench.finished(one.started))
@@ -64,10 +64,11 @@ def delete(actor: Actor, _: Step, one: Known, consumer: Consumer) -> None:
         one.deleted = True
 
 
-def restart(actor: Actor, _: Step, one: Known, consumer: Consumer) -> None:
+def restart(actor: Actor, step: Step, one: Known, consumer: Consumer) -> None:
     """Run the job again, which is accepted once it has ended."""
-    if not actor.restarts or not one.settled:
+    if not actor.restarts:
         return
+    wait(actor, step, one, consumer)
     request = actor.repeat(one, consumer)
     answer = actor.bench.send(request)
     if one.deleted or one.runs_on:
@@ -82,8 +83,7 @@ def restart(actor: Actor, _: Step, one: Known, consumer: Consumer) -> None:
 
 def fetch(actor: Actor, step: Step, one: Known, consumer: Consumer) -> None:
     """Download a result, which is there once the job has ended."""
-    if not one.settled:
-        return
+    wait(actor, step, one, consumer)
     request = consumer.result_request(one.id, step.way)
     answer = actor.bench.send(request)
     results = one.last.get("results") or []
