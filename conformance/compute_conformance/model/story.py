@@ -14,6 +14,7 @@ from compute_conformance.model.programs import Program, programs
 from compute_conformance.verdicts import Ended, Failed, Inconclusive, Unsupported
 
 ROUNDS: Final = 12  # each looks on after what the former ones found
+LESS: Final = 4  #: the share of programs of each further round
 AGAIN: Final = ("CE-MODEL-RESTART", "CE-MODEL-RESTART-REFUSED")
 
 
@@ -46,7 +47,8 @@ def _explored(bench: Bench) -> Story:
     try:
         for _ in range(ROUNDS):
             trial = _Trial(frozenset(story.found), restarts=story.restarts)
-            finding = search(own, programs(dose.steps), trial, dose.programs)
+            count = max(1, dose.programs // LESS) if story.found else dose.programs
+            finding = search(own, programs(dose.steps), trial, count)
             if finding is None or not isinstance(finding.failed, Broken):
                 break
             story.found[finding.failed.requirement] = finding
