@@ -105,7 +105,13 @@ def form(bench: Bench) -> None:
     pieces = some.sampled_from(
         ("7", "12", ".", "e", "E3", "x", ",", "'", "\uff17", *made_up.SPACES)
     )
-    texts = some.one_of(some.lists(pieces, min_size=1, max_size=5).map("".join), made_up.texts())
+    around = some.sampled_from(made_up.SPACES)
+    number = some.sampled_from(("7", "12", "3.5"))
+    texts = some.one_of(
+        some.tuples(around, number, around).map("".join),
+        some.lists(pieces, min_size=1, max_size=5).map("".join),
+        made_up.texts(),
+    )
 
     def trial(own: Bench, text: str) -> None:
         own.send(own.consumer().owned_request("PUT", nonce=text)).refused()
