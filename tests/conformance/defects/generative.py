@@ -82,8 +82,9 @@ def page_for_braces(wrong: Wrong) -> None:
     """The text of a refusal is a template, filled in with what was sent."""
 
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        sent = f"{request.query_string} {request.body.decode('utf-8', 'replace')}"
-        if response.status_int == 400 and ("{0" in sent or "%7B0" in sent):
+        sent = [*request.GET.values(), *inside(body_of(request))]
+        marked = any("{" in one for one in sent if isinstance(one, str))
+        if response.status_int == 400 and marked:
             response.body = b'"Bad Request"'
 
     wrong.answers(rewrite)
