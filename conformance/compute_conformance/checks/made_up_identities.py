@@ -73,7 +73,9 @@ def _integers() -> SearchStrategy[str]:
 
 def _across() -> SearchStrategy[tuple[str, str]]:
     """Two nonces with a power of ten or of two between them, or at it."""
-    powers = some.sampled_from([*(10**n for n in range(1, 16)), *(2**n for n in (8, 16, 31, 32))])
+    powers = some.sampled_from(
+        [*(10**n for n in range(1, 16)), *(2**n for n in (16, 31, 32, 32, 32))]
+    )
     beside = some.tuples(powers, some.integers(1, 2), some.integers(0, 2))
     return beside.map(lambda one: (str(one[0] - one[1]), str(one[0] + one[2])))
 
@@ -84,7 +86,7 @@ def _near(pair: tuple[str, str]) -> SearchStrategy[tuple[str, str]]:
     places = len(first.partition(".")[2])
     step = Decimal(1).scaleb(-places)
     beside = [f"{Decimal(first) + step * way:f}" for way in (1, -1, 2)]
-    others = [pair, (first, first), *((first, other) for other in beside)]
+    others = [pair, pair, (first, first), *((first, other) for other in beside)]
     return some.sampled_from(others)
 
 

@@ -159,7 +159,12 @@ def indexes(bench: Bench) -> None:
     """Downloads by any text as index: only plain numbers of results give any."""
     job = _kept(bench, "indexes")
     pieces = some.sampled_from(("0", "1", "2", "9", ".", "e0", "\u0661", *made_up.SPACES))
-    texts = some.one_of(some.lists(pieces, min_size=1, max_size=4).map("".join), made_up.texts())
+    around = some.sampled_from(made_up.SPACES)
+    texts = some.one_of(
+        some.tuples(around, some.sampled_from("019")).map("".join),
+        some.lists(pieces, min_size=1, max_size=4).map("".join),
+        made_up.texts(),
+    )
 
     def trial(own: Bench, text: str) -> None:
         answer = own.send(job.job.consumer.result_request(job.job.job_id, text))

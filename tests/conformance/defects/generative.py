@@ -8,6 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from urllib.parse import unquote_plus
 
 import jwt
 import webob
@@ -82,7 +83,7 @@ def page_for_braces(wrong: Wrong) -> None:
     """The text of a refusal is a template, filled in with what was sent."""
 
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        sent = [*request.GET.values(), *inside(body_of(request))]
+        sent = [unquote_plus(request.query_string), *inside(body_of(request))]
         marked = any("{" in one for one in sent if isinstance(one, str))
         if response.status_int == 400 and marked:
             response.body = b'"Bad Request"'
