@@ -78,13 +78,13 @@ def object_is_no_key(wrong: Wrong) -> None:
     refuses(wrong, unhashable, 500, FAULT)
 
 
-@defect("a-page-of-errors-for-braces", "CE-FUZZ-REFUSAL", kind=Kind.SHAPE)
-def page_for_braces(wrong: Wrong) -> None:
+@defect("a-page-of-errors-for-placeholders", "CE-FUZZ-REFUSAL", kind=Kind.SHAPE)
+def page_for_placeholders(wrong: Wrong) -> None:
     """The text of a refusal is a template, filled in with what was sent."""
 
     def rewrite(request: webob.Request, response: webob.Response) -> None:
         sent = [unquote_plus(request.query_string), *inside(body_of(request))]
-        marked = any("{" in one for one in sent if isinstance(one, str))
+        marked = any("$" in one for one in sent if isinstance(one, str))
         if response.status_int == 400 and marked:
             response.body = b'"Bad Request"'
 
@@ -266,7 +266,7 @@ def first_page_again(wrong: Wrong) -> None:
 @defect("a-negative-zero-is-an-index", "CE-FUZZ-INDEX")
 def negative_zero(wrong: Wrong) -> None:
     """The index is read by a function that takes signs, after the signature was."""
-    numbers = ("-0", "0x0", "0_0")
+    numbers = ("-0", "_0", "0x0", "0_0", "\t0", "\u00a00")
     index: dict[str, str] = {}
 
     def rewrite(request: webob.Request) -> None:
