@@ -134,25 +134,6 @@ def come_back(wrong: Wrong) -> None:
     wrong.answers(rewrite)
 
 
-@defect("results-of-the-former-run-while-the-next-runs", "CE-MODEL-RESULTS", calls=6)
-def of_the_former_run(wrong: Wrong) -> None:
-    """Downloads are kept by a cache that knows nothing of runs."""
-    cache: dict[tuple[Any, ...], bytes] = {}
-
-    def rewrite(request: webob.Request, response: webob.Response) -> None:
-        told = request.GET
-        key = tuple(str(told.get(name)) for name in ("consumerAddress", "jobId", "index"))
-        if accepted(request, response, "DELETE"):
-            cache.clear()
-        if request.path.endswith("/computeResult") and request.method == "GET":
-            if response.status_int == 200:
-                cache[key] = response.body
-            elif response.status_int == 404 and key in cache:
-                response.status_int, response.body = 200, cache[key]
-
-    wrong.answers(rewrite)
-
-
 @defect("a-stop-of-a-second-run-stops-more", "CE-MODEL-RUNS-ON", calls=6)
 def stops_more(wrong: Wrong) -> None:
     """Process groups of further runs are those of the account."""
