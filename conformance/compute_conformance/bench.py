@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from compute_conformance.budget import Purse
+from compute_conformance.chance import Chance
 from compute_conformance.consumers import COMPUTE, ENVIRONMENTS, Consumer, Send
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
@@ -109,18 +111,23 @@ class Bench:
     started: list[Started] = field(default_factory=list)
     consumers: dict[str, Consumer] = field(default_factory=dict)  #: by lower-case address
     accounts: list[Account] = field(default_factory=list)  #: of all who sign in the transcript
+    chance: Chance = field(default_factory=Chance)
+    name: str = ""  #: of the check: its accounts are of this name
+    numbers: Iterator[int] = field(default_factory=itertools.count)  #: of its accounts
 
     def send(self, request: Request) -> Answer:
         """Send within the budget; both sides are put on record."""
         if self.profile.read_only and not reads(request):
             raise Disabled(f"{request.method} {request.path}", "the profile is read_only")
-        self.purse.pay_request()
+        starts = request.method == "POST" and request.path == COMPUTE
+        self.purse.pay_request(starts=starts)
         answer = self._answer(request)
         self.transcript.append((request, answer))
         self.purse.pay_bytes(len(answer.body))
-        if request.method == "POST" and request.path == COMPUTE and answer.status in {200, 201}:
-            self.purse.pay_job()
+        if starts and answer.status in {200, 201}:
             self._note(answer)
+        elif starts:
+            self.purse.return_job()
         return answer
 
     def _answer(self, request: Request) -> Answer:
@@ -148,7 +155,8 @@ class Bench:
 
     def consumer(self) -> Consumer:
         """A consumer whom the target never saw."""
-        consumer = Consumer(self.profile.account(), self.profile, self.send)
+        made = self.chance.account(self.name, next(self.numbers))
+        consumer = Consumer(self.profile.account() or made, self.profile, self.send)
         self.consumers[consumer.address.lower()] = consumer
         self.accounts.append(consumer.account)
         return consumer
@@ -201,11 +209,14 @@ class Bench:
 
         A job costs a target's owner minutes; whoever changes one makes it for themselves.
         """
-        fresh = replace(self, transcript=[], started=[], consumers={}, accounts=[])
-        found, bench = self.shelf.take(name, fresh, make)
+        found, bench = self.shelf.take(name, self.apart(), make)
         self.transcript += bench.transcript
         self.accounts += bench.accounts
         return found
+
+    def apart(self) -> Bench:
+        """A bench for the same check, with no job, consumer or record of this one's."""
+        return replace(self, transcript=[], started=[], consumers={}, accounts=[])
 
     def specimen(self, *steps: Step) -> Specimen:
         """A job that ended, of an algorithm that did the steps, or of the plain one without any."""

@@ -12,7 +12,9 @@ from typing import Final
 
 from compute_conformance.bench import Bench, Shelf
 from compute_conformance.budget import Purse
+from compute_conformance.chance import Chance
 from compute_conformance.checking import Check, all_checks
+from compute_conformance.exploring import traceless
 from compute_conformance.outcomes import Outcome, Report
 from compute_conformance.profile import Profile
 from compute_conformance.reproducers.curl import by_curl
@@ -50,6 +52,7 @@ def run_checks(
     profile: Profile,
     selection: Selection = EVERYTHING,
     *,
+    chance: Chance | None = None,
     workers: int = 1,
     first_only: bool = False,
     told: Callable[[Outcome], None] = lambda _: None,
@@ -58,16 +61,19 @@ def run_checks(
 
     `first_only`: nothing more is looked at once a requirement is seen to be broken.
     """
-    report, begun, purse = Report(target.name, profile), time.monotonic(), Purse(profile.budget)
+    chance = chance or Chance()
+    report, begun = Report(target.name, profile), time.monotonic()
+    report.seed, report.effort = chance.seed, chance.effort
+    purse = Purse(profile.budget, chance.dose)
     report.started = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         profile = _with_environment(profile, first_environment(Bench(target, profile, purse)))
     except Miswired as why:
         report.wiring = str(why)
     else:
-        judge = _Judge(target, profile, purse, report, told)
+        judge = _Judge(target, profile, purse, chance, report, told)
         _judge_all(judge, selected(selection), workers, first_only=first_only)
-    report.cut = purse.closed
+    report.cut = purse.closed or purse.short
     report.seconds = time.monotonic() - begun
     return report
 
@@ -79,7 +85,7 @@ def _with_environment(profile: Profile, first: str) -> Profile:
 def _judge_all(judge: _Judge, checks: Iterable[Check], workers: int, *, first_only: bool) -> None:
     """Let the judge look at each; an interruption ends that early, and leaves nothing behind."""
     report = judge.report
-    with ThreadPoolExecutor(workers, "check") as pool:
+    with traceless(), ThreadPoolExecutor(workers, "check") as pool:
         try:
             for outcome in pool.map(judge, checks):
                 report.outcomes.append(outcome)
@@ -105,6 +111,7 @@ class _Judge:
     target: Target
     profile: Profile
     purse: Purse
+    chance: Chance
     report: Report
     told: Callable[[Outcome], None]
     shelf: Shelf = field(default_factory=Shelf)
@@ -116,7 +123,10 @@ class _Judge:
         return sorted(self.done, key=lambda outcome: places[outcome.check.name])
 
     def __call__(self, one: Check) -> Outcome:
-        begun, bench = time.monotonic(), Bench(self.target, self.profile, self.purse, self.shelf)
+        begun = time.monotonic()
+        bench = Bench(
+            self.target, self.profile, self.purse, self.shelf, chance=self.chance, name=one.name
+        )
         verdict, expected, observed = self._verdict(one, bench)
         self.clean(bench)
         seconds = time.monotonic() - begun

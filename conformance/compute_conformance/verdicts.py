@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class Verdict(StrEnum):
@@ -35,6 +35,7 @@ class Failed(Ended):
     """The target does otherwise than the requirement says."""
 
     verdict = Verdict.FAIL
+    transcript: list[Any]  #: what was said, where an example failed
 
 
 class Warned(Ended):

@@ -34,7 +34,9 @@ class Finding:
 def found_out(defect: Defect, selection: Selection) -> Finding | None:
     """What is found first of a wrong server; None where it seems to conform."""
     with defect.server() as app, _watched() as assertions:
-        report = compute_conformance.run(app, profile(), selection, first_only=True)
+        report = compute_conformance.run(
+            app, profile(), selection, effort=defect.effort, first_only=True
+        )
     broken = report.broken()
     return Finding(broken[0].id, assertions[broken[0].id]) if broken else None
 

@@ -12,6 +12,7 @@ from unittest import mock
 
 import webob
 
+from compute_conformance.chance import Effort
 from compute_ref.http.schemas import _reader
 from compute_ref.settings import Settings
 from tests.conformance.reference import Change, reference
@@ -148,6 +149,7 @@ class Defect:
     kind: Kind
     calls: int  #: the least number of calls after which anybody can notice
     apply: Callable[[Wrong], None]
+    effort: Effort = Effort.QUICK  #: the least that finds it
 
     @contextmanager
     def server(self) -> Iterator[WSGI]:
@@ -164,14 +166,18 @@ DEFECTS: dict[str, Defect] = {}
 
 
 def defect(
-    name: str, *breaks: str, kind: Kind = Kind.BEHAVIOUR, calls: int = 1
+    name: str,
+    *breaks: str,
+    kind: Kind = Kind.BEHAVIOUR,
+    calls: int = 1,
+    effort: Effort = Effort.QUICK,
 ) -> Callable[[Callable[[Wrong], None]], Callable[[Wrong], None]]:
     """Register a function that makes a server wrong. KeyError for a name that is taken."""
 
     def register(apply: Callable[[Wrong], None]) -> Callable[[Wrong], None]:
         if name in DEFECTS:
             raise KeyError(name)
-        DEFECTS[name] = Defect(name, breaks, kind, calls, apply)
+        DEFECTS[name] = Defect(name, breaks, kind, calls, apply, effort)
         return apply
 
     return register
