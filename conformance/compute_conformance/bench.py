@@ -16,9 +16,10 @@ from compute_conformance.consumers import COMPUTE, ENVIRONMENTS, Consumer, Send
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
 from compute_conformance.scripts import Step, stay
+from compute_conformance.shelf import Shelf
 from compute_conformance.signing import Account
 from compute_conformance.targets import Target, Unreachable
-from compute_conformance.verdicts import Disabled, Ended, Failed, Inconclusive, expect, given
+from compute_conformance.verdicts import Disabled, Failed, Inconclusive, expect, given
 
 FINAL = frozenset({31, 32, 70})
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
@@ -55,48 +56,6 @@ class Specimen:
         """The same, for one who sends by `send`."""
         consumer = self.started.consumer.by(send)
         return replace(self, started=replace(self.started, consumer=consumer))
-
-
-class Shelf:
-    """What checks of a run share, each made when it is first asked for, once."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._places: dict[str, _Place] = {}
-        self.benches: list[Bench] = []  #: where things were made, to be cleaned
-
-    def take(self, name: str, bench: Bench, make: Callable[[Bench], T]) -> tuple[T, Bench]:
-        """The thing of a name and where it was made; Ended, as it was, where it could not be."""
-        with self._lock:
-            place = self._places.setdefault(name, _Place())
-        with place.lock:
-            if place.made is None:
-                self.benches.append(bench)
-                place.made = _made(bench, make), bench
-            found, bench = place.made
-        if isinstance(found, Ended):
-            raise found
-        return found, bench
-
-    def forget(self, name: str) -> None:
-        """Let the thing be made anew: it was done to what no target may do."""
-        with self._lock:
-            self._places.pop(name, None)
-
-
-class _Place:
-    """Where one thing stands. Who asks for it while it is made waits; others do not."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.made: tuple[Any, Bench] | None = None
-
-
-def _made(bench: Bench, make: Callable[[Bench], T]) -> T | Ended:
-    try:
-        return make(bench)
-    except Ended as ended:
-        return ended
 
 
 @dataclass

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from compute_conformance.bench import Bench, Shelf
+from compute_conformance.bench import Bench
 from compute_conformance.budget import Purse
 from compute_conformance.chance import Chance
 from compute_conformance.checking import Check, all_checks
@@ -19,6 +19,7 @@ from compute_conformance.outcomes import Outcome, Report
 from compute_conformance.profile import Profile
 from compute_conformance.reproducers.curl import by_curl
 from compute_conformance.requirements import Access, Level, Requirement
+from compute_conformance.shelf import Shelf
 from compute_conformance.smoke import Miswired, first_environment
 from compute_conformance.targets import Target, Unreachable
 from compute_conformance.verdicts import Disabled, Ended, Inconclusive, Verdict
