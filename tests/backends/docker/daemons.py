@@ -197,7 +197,7 @@ class Podman(Engine):
 
     def command(self) -> list[str]:
         folder = self.folder
-        places = {"root": "data", "runroot": "run", "tmpdir": "tmp"}
+        places = {"root": "data", "runroot": "run", "tmpdir": "tmp", "network-config-dir": "nets"}
         options = [f"--{option}={folder / name}" for option, name in places.items()]
         options += ["--cgroup-manager=cgroupfs", "--events-backend=file", "--storage-driver=vfs"]
         return ["podman", *options, *self.options, "system", "service", "--time=0", self.host]
