@@ -135,7 +135,7 @@ class TestAdoption:
         servers.kill(first)
         Control(run.folders.control).write_cause(Exit(None, ExitReason.STORAGE, "Too much."))
         end = place.wait(Handle(place.name(run)))
-        assert end == Exit(7, ExitReason.STORAGE, "Too much.")
+        assert place.recalled(end, 7) == Exit(7, ExitReason.STORAGE, "Too much.")
 
 
 class TestNames:
