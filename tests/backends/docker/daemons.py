@@ -111,6 +111,7 @@ class Engine:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
+                cwd=self.folder,  # what Podman starts leaves files where it is
                 env={**os.environ, **self.environment()},
                 start_new_session=True,
             )
