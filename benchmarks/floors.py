@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping
@@ -11,10 +10,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from kubernetes import client, config, watch
+
 from compute_ref.plugins import Folders, Limits, Run
 from compute_ref_local.sandbox import Bubblewrap, Sources
 
 Floor = Callable[[], None]
+NAMESPACE = "default"
+PATIENCE = 120  # seconds
 
 
 def local(folder: Path, image: str) -> Floor:
@@ -37,16 +40,32 @@ def docker(folder: Path, image: str) -> Floor:
 
 
 def kubernetes(folder: Path, image: str) -> Floor:
-    """A bare Job, made, waited for and deleted with kubectl."""
+    """A bare Job, made, waited for and deleted by the client that the server uses, from here."""
+    api: Any = client.BatchV1Api(config.new_client_from_config())
     numbers = count()
 
     def floor() -> None:
         name = f"floor-{os.getpid()}-{next(numbers)}"
-        called(["kubectl", "create", "-f", "-"], json.dumps(bare_job(name, image)))
-        called(["kubectl", "wait", "--for=condition=complete", "--timeout=120s", f"job/{name}"])
-        called(["kubectl", "delete", "--wait=false", f"job/{name}"])
+        api.create_namespaced_job(NAMESPACE, bare_job(name, image))
+        await_complete(api, name)
+        api.delete_namespaced_job(name, NAMESPACE, propagation_policy="Background")
 
     return floor
+
+
+def await_complete(api: Any, name: str) -> None:
+    """Watch a Job until it is complete."""
+    told = watch.Watch().stream(
+        api.list_namespaced_job,
+        NAMESPACE,
+        field_selector=f"metadata.name={name}",
+        timeout_seconds=PATIENCE,
+    )
+    for event in told:
+        conditions = event["raw_object"]["status"].get("conditions", ())
+        if any(each["type"] == "Complete" for each in conditions):
+            return
+    raise TimeoutError(f"the Job {name} was not complete after {PATIENCE} seconds")
 
 
 def bare_job(name: str, image: str) -> Mapping[str, Any]:
@@ -61,9 +80,9 @@ def bare_job(name: str, image: str) -> Mapping[str, Any]:
     }
 
 
-def called(command: list[str], said: str | None = None) -> None:
+def called(command: list[str]) -> None:
     """Run a command to its good end, in silence."""
-    subprocess.run(command, check=True, input=said, text=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 FLOORS: Mapping[str, Callable[[Path, str], Floor]] = {

@@ -111,6 +111,7 @@ class Engine:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
+                cwd=self.folder,  # what Podman starts leaves files where it is
                 env={**os.environ, **self.environment()},
                 start_new_session=True,
             )
@@ -197,7 +198,7 @@ class Podman(Engine):
 
     def command(self) -> list[str]:
         folder = self.folder
-        places = {"root": "data", "runroot": "run", "tmpdir": "tmp"}
+        places = {"root": "data", "runroot": "run", "tmpdir": "tmp", "network-config-dir": "nets"}
         options = [f"--{option}={folder / name}" for option, name in places.items()]
         options += ["--cgroup-manager=cgroupfs", "--events-backend=file", "--storage-driver=vfs"]
         return ["podman", *options, *self.options, "system", "service", "--time=0", self.host]
