@@ -22,15 +22,20 @@ PATIENCE = 120  # seconds
 
 def local(folder: Path, image: str) -> Floor:
     """A bare sub-process with the same sandbox."""
+    command = sandboxed(folder, "true")
+    return lambda: called(command)
+
+
+def sandboxed(folder: Path, entrypoint: str) -> list[str]:
+    """The command that runs an entrypoint in the sandbox of the local backend, and nothing else."""
     root = folder / "floor"
     names = [field.name for field in fields(Folders) if field.name != "root"]
     run = Run("floor", 1, "true", None, {}, Folders(root, **{n: root / n for n in names}), Limits())
     for name in names:
-        (root / name).mkdir(parents=True)
+        (root / name).mkdir(parents=True, exist_ok=True)
     around = Bubblewrap.find().command(run, os.geteuid(), Sources(staged=False), ())
     place = around.index("--json-status-fd")
-    command = [*around[:place], *around[place + 2 :], "sh", "-c", "true"]
-    return lambda: called(command)
+    return [*around[:place], *around[place + 2 :], "sh", "-c", entrypoint]
 
 
 def docker(folder: Path, image: str) -> Floor:
