@@ -11,7 +11,10 @@ import docker
 import pytest
 
 from compute_ref.plugins import AlgorithmUnavailable, Backend, Exit, ExitReason, Image, Site
-from compute_ref.testing.backend_contract import BackendContract, Server
+from compute_ref.testing.backend_contract import Server
+from compute_ref.testing.backend_contract.limiting import Limiting
+from compute_ref.testing.backend_contract.network import Network
+from compute_ref.testing.backend_contract.removing import Removing
 from compute_ref_docker import backends
 from compute_ref_docker.algorithm_log import GAP
 from tests.backends.docker.conftest import NUMBER, UID, Place, network, running_engine
@@ -48,7 +51,7 @@ def place(podman: Engine, make_place: Callable[..., Place]) -> Place:
     return make_place(podman)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def podmans_network(podman: Engine) -> Iterator[str]:
     """Its bridge is there only while a container is, so there is always one."""
     bounds = [docker.types.Ulimit(name=name, soft=1024, hard=1024) for name in ("nofile", "nproc")]
@@ -60,8 +63,11 @@ def podmans_network(podman: Engine) -> Iterator[str]:
         api.remove_container(made, force=True)
 
 
-class TestPodman(BackendContract):
-    """It keeps the contract of all backends, but does not tell what was too much memory."""
+class TestPodman(Limiting, Removing, Network):
+    """Of the contract of all backends that in which daemons differ; all of it takes minutes.
+
+    It does not tell what was too much memory.
+    """
 
     host = GATEWAY
 
