@@ -18,6 +18,7 @@ from compute_conformance.profile import Profile
 from compute_conformance.scripts import Step, stay
 from compute_conformance.shelf import Shelf
 from compute_conformance.signing import Account
+from compute_conformance.stage import Stage
 from compute_conformance.targets import Target, Unreachable
 from compute_conformance.verdicts import Disabled, Failed, Inconclusive, expect, given
 
@@ -66,6 +67,7 @@ class Bench:
     profile: Profile
     purse: Purse
     shelf: Shelf = field(default_factory=Shelf)
+    stage: Stage = field(default_factory=lambda: Stage(1))
     transcript: list[tuple[Request, Answer]] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     consumers: dict[str, Consumer] = field(default_factory=dict)  #: by lower-case address
@@ -159,6 +161,7 @@ class Bench:
     def endless(self, *steps: Step, consumer: Consumer | None = None, **changes: Any) -> Started:
         """The same just after its start, wherever it is; it is stopped in the end."""
         algorithm = self.profile.script(*steps, stay(STAYING))
+        self.stage.enter()
         started = self.start(algorithm, consumer=consumer, **changes)
         started.stays = True
         return started
@@ -168,6 +171,8 @@ class Bench:
 
         A job costs a target's owner minutes; whoever changes one makes it for themselves.
         """
+        if not self.shelf.has(name):  # its maker may need the stage, and others wait for the maker
+            self.stage.enter()
         found, bench = self.shelf.take(name, self.apart(), make)
         self.transcript += bench.transcript
         self.accounts += bench.accounts

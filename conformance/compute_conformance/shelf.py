@@ -35,6 +35,11 @@ class Shelf:
             raise found
         return found, bench
 
+    def has(self, name: str) -> bool:
+        """Whether the thing is made."""
+        place = self._places.get(name)
+        return place is not None and place.made is not None
+
     def forget(self, name: str) -> None:
         """Let the thing be made anew: it was done to what no target may do."""
         with self._lock:

@@ -1,0 +1,31 @@
+"""Places for algorithms that stay until they are stopped."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+MOST: Final = 3  # that one check keeps running at once
+
+
+class Stage:
+    """Lets as many checks at once have algorithms that stay as the target has places for.
+
+    Two checks that had one each, and waited for a place for another, would wait in vain.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._free = threading.Semaphore(max(1, places // MOST))
+        self._here = threading.local()
+
+    def enter(self) -> None:
+        """Wait for one's turn; who has it already goes on."""
+        if not getattr(self._here, "entered", False):
+            self._free.acquire()
+            self._here.entered = True
+
+    def leave(self) -> None:
+        """Let the next one in, once nothing of one's own runs."""
+        if getattr(self._here, "entered", False):
+            self._here.entered = False
+            self._free.release()
