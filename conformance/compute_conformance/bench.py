@@ -67,7 +67,7 @@ class Bench:
     profile: Profile
     purse: Purse
     shelf: Shelf = field(default_factory=Shelf)
-    stage: Stage = field(default_factory=lambda: Stage(1))
+    stage: Stage = field(default_factory=Stage)
     transcript: list[tuple[Request, Answer]] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     consumers: dict[str, Consumer] = field(default_factory=dict)  #: by lower-case address
@@ -151,7 +151,11 @@ class Bench:
         return started
 
     def staying(self, *steps: Step, consumer: Consumer | None = None, **changes: Any) -> Started:
-        """A job whose algorithm has done the steps and runs on until it is stopped."""
+        """A job whose algorithm has done the steps and runs on until it is stopped.
+
+        Disabled where the environment has no place for it beside those of this check.
+        """
+        self.stage.hold(1 + sum(one.stays for one in self.started))
         started = self.endless(*steps, consumer=consumer, **changes)
         job = self.running(started)
         if final(job):
@@ -292,8 +296,9 @@ class Bench:
                     self._keep(Started(consumer, job["jobId"], job))
 
     def _keep(self, started: Started) -> None:
-        if all(one.job_id != started.job_id for one in self.started):
-            self.started.append(started)
+        """Keep a job in mind once, as it was made last."""
+        self.started[:] = [one for one in self.started if one.job_id != started.job_id]
+        self.started.append(started)
 
     def _deleted(self, started: Started) -> bool:
         if started.stays:  # where a delete does nothing it would keep its place

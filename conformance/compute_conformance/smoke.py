@@ -46,9 +46,7 @@ def _chosen(environments: list[Any], profile: Profile) -> Mapping[str, Any]:
     return next((one for one in told if wanted in ("", one.get("id"))), {"id": wanted})
 
 
-def places(environment: Mapping[str, Any]) -> int:
-    """How many jobs it runs at once; 1 where it does not say."""
-    try:
-        return int(environment.get("maxJobs") or 1)
-    except (TypeError, ValueError):
-        return 1
+def places(environment: Mapping[str, Any]) -> int | None:
+    """How many jobs it runs at once, where it says so."""
+    told = environment.get("maxJobs")
+    return told if isinstance(told, int) else None
