@@ -86,6 +86,7 @@ class Job:
         outputs, logs = self.folder / "outputs", self.folder / "logs"
         outputs.mkdir(parents=True)
         logs.mkdir()
+        (self.folder / "algorithm").write_text(self.code, encoding="utf-8")
         for self.status in (10, 20, 30):
             pass
         with (logs / "algorithm.log").open("wb") as log:
@@ -107,7 +108,7 @@ class Job:
                 return
             self.status = 40
             self._process = subprocess.Popen(
-                ["sh", "-c", self.code],
+                ["sh", str(self.folder / "algorithm")],
                 cwd=outputs,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
