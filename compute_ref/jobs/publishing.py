@@ -10,6 +10,7 @@ import errno
 import logging
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from compute_ref.jobs.calls import CallFailed
@@ -185,6 +186,7 @@ def _published(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
         turn.house.workspaces.keep_logs(*turn.ticket)
         if outputs:
             turn.overrule(by_backend(str(failure)))
+    turn.draft = turn.house.workspaces.draft(*turn.ticket)  # the old one may yet be written to
     try:
         return _stored(turn, ())
     except CallFailed:
@@ -192,25 +194,37 @@ def _published(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
 
 
 def _stored(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
-    storing = partial(_with_logs, turn, outputs)
-    return turn.ask("storing the logs", storing, turn.house.deadlines.publishing)
+    """The results, once the draft has taken their place.
+
+    It does so on the worker's own thread: a call that comes back late changes no results.
+    """
+    storing = partial(_with_logs, turn, turn.draft, outputs)
+    results = turn.ask("storing the logs", storing, turn.house.deadlines.publishing)
+    try:
+        _put_in_place(turn)
+    except OSError as failed:
+        raise CallFailed("storing the results failed") from failed
+    return results
 
 
-def _with_logs(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
+def _put_in_place(turn: Turn) -> None:
+    results = turn.folders.root / RESULTS
+    remove_tree(results)
+    turn.draft.rename(results)
+    if turn.house.workspaces.sync:
+        sync_folder(turn.folders.root)
+
+
+def _with_logs(turn: Turn, draft: Path, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
     if not outputs:
-        remove_tree(turn.draft)
-    turn.draft.mkdir(mode=0o700, exist_ok=True)
+        remove_tree(draft)
+    draft.mkdir(mode=0o700, exist_ok=True)
     _say_something(turn)
     sync = turn.house.workspaces.sync
     limit = int(turn.environment.logMB * MIB) or sys.maxsize
-    logs = publish_log_files(turn.folders.root, turn.draft, turn.messages, limit, sync=sync)
-    results = turn.folders.root / RESULTS
-    remove_tree(results)
+    logs = publish_log_files(turn.folders.root, draft, turn.messages, limit, sync=sync)
     if sync:
-        sync_folder(turn.draft)
-    turn.draft.rename(results)
-    if sync:
-        sync_folder(turn.folders.root)
+        sync_folder(draft)
     return (*outputs, *logs)
 
 

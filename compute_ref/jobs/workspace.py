@@ -75,17 +75,22 @@ class Workspaces:
             _make(folders.root / name, mode)
         return folders
 
+    def draft(self, job_id: str, number: int) -> Path:
+        """Where results of a run may be gathered: a name that nobody has, another one each time."""
+        return self.run(job_id, number).root / f"{DRAFT}-{secrets.token_hex(8)}"
+
     def keep_results(self, job_id: str, number: int) -> None:
         """Free what only the running algorithm needed; results stay."""
         root = self.run(job_id, number).root
-        for name in (*RUN_FOLDERS, COLLECTED, DRAFT):
-            remove_tree(root / name)
+        for path in (*(root / name for name in (*RUN_FOLDERS, COLLECTED)), *root.glob(f"{DRAFT}*")):
+            remove_tree(path)
 
     def keep_logs(self, job_id: str, number: int) -> None:
         """Make room on a full disk: of the run, only logs and messages stay."""
         root = self.run(job_id, number).root
-        for name in ("inputs", "outputs", COLLECTED, DRAFT, RESULTS):
-            remove_tree(root / name)
+        names = ("inputs", "outputs", COLLECTED, RESULTS)
+        for path in (*(root / name for name in names), *root.glob(f"{DRAFT}*")):
+            remove_tree(path)
 
     def remove_older(self, job_id: str, number: int) -> None:
         """Remove the folders of the runs before this one."""

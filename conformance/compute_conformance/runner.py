@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from compute_conformance.bench import Bench, Shelf
+from compute_conformance.bench import Bench
 from compute_conformance.budget import Purse
 from compute_conformance.chance import Chance
 from compute_conformance.checking import Check, all_checks
@@ -19,7 +19,9 @@ from compute_conformance.outcomes import Outcome, Report
 from compute_conformance.profile import Profile
 from compute_conformance.reproducers.curl import by_curl
 from compute_conformance.requirements import Access, Level, Requirement
-from compute_conformance.smoke import Miswired, first_environment
+from compute_conformance.shelf import Shelf
+from compute_conformance.smoke import Miswired, environment, places
+from compute_conformance.stage import Stage
 from compute_conformance.targets import Target, Unreachable
 from compute_conformance.verdicts import Disabled, Ended, Inconclusive, Verdict
 
@@ -67,19 +69,16 @@ def run_checks(
     purse = Purse(profile.budget, chance.dose)
     report.started = datetime.now(UTC).isoformat(timespec="seconds")
     try:
-        profile = _with_environment(profile, first_environment(Bench(target, profile, purse)))
+        found = environment(Bench(target, profile, purse))
     except Miswired as why:
         report.wiring = str(why)
     else:
-        judge = _Judge(target, profile, purse, chance, report, told)
+        profile = replace(profile, environment=str(found.get("id") or ""))
+        judge = _Judge(target, profile, purse, chance, report, told, Stage(places(found)))
         _judge_all(judge, selected(selection), workers, first_only=first_only)
     report.cut = purse.closed or purse.short
     report.seconds = time.monotonic() - begun
     return report
-
-
-def _with_environment(profile: Profile, first: str) -> Profile:
-    return profile if profile.environment else replace(profile, environment=first)
 
 
 def _judge_all(judge: _Judge, checks: Iterable[Check], workers: int, *, first_only: bool) -> None:
@@ -114,6 +113,7 @@ class _Judge:
     chance: Chance
     report: Report
     told: Callable[[Outcome], None]
+    stage: Stage
     shelf: Shelf = field(default_factory=Shelf)
     done: list[Outcome] = field(default_factory=list)  #: as they came
 
@@ -124,17 +124,27 @@ class _Judge:
 
     def __call__(self, one: Check) -> Outcome:
         begun = time.monotonic()
-        bench = Bench(
-            self.target, self.profile, self.purse, self.shelf, chance=self.chance, name=one.name
-        )
+        bench = self._bench(one)
         verdict, expected, observed = self._verdict(one, bench)
         self.clean(bench)
+        self.stage.leave()
         seconds = time.monotonic() - begun
         script = by_curl(self.target.name, bench) if verdict is Verdict.FAIL else ""
         outcome = Outcome(one, verdict, expected, observed, seconds, bench.transcript, script)
         self.done.append(outcome)
         self.told(outcome)
         return outcome
+
+    def _bench(self, one: Check) -> Bench:
+        return Bench(
+            self.target,
+            self.profile,
+            self.purse,
+            self.shelf,
+            stage=self.stage,
+            chance=self.chance,
+            name=one.name,
+        )
 
     def _verdict(
         self, one: Check, bench: Bench, attempts: int = ATTEMPTS

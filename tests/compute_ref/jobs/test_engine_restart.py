@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from compute_ref.jobs import publishing
 from compute_ref.jobs.endings import COMPLETED
 from compute_ref.jobs.launching import describe
 from compute_ref.jobs.mailbox import Left
@@ -280,6 +281,31 @@ def test_closing_at_any_moment_loses_no_job(make_world: MakeWorld) -> None:
     jobs = [world.final(job_id, nudge=1) for job_id in ids]
     assert {job.finish_message for job in jobs} == {COMPLETED}
     assert [world.result(job, "a") for job in jobs] == [b"1\n"] * 40
+
+
+def test_storing_that_comes_back_after_a_restart_changes_no_results(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, released, ended = threading.Event(), threading.Event(), threading.Event()
+    usual = publishing._with_logs
+
+    def late(*arguments: Any) -> Any:
+        if begun.is_set():
+            return usual(*arguments)
+        begun.set()
+        released.wait(20)
+        try:
+            return usual(*arguments)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(publishing, "_with_logs", late)
+    job_id = world.submit("write a 1")
+    assert begun.wait(20)
+    job = world.open().final(job_id)
+    released.set()
+    assert ended.wait(20)
+    assert world.result(job, "a") == b"1\n"
 
 
 def test_a_job_accepted_but_never_submitted_is_adopted_by_the_watchdog(world: World) -> None:

@@ -70,13 +70,13 @@ def results_only_signed(wrong: Wrong) -> None:
 
 @defect("job-logs-first", "CE-JOB-RESULT-LOGS-LAST", calls=2)
 def logs_first(wrong: Wrong) -> None:
-    usual = publishing._with_logs
+    usual = publishing._stored
 
     def stored(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
         found = usual(turn, outputs)
         return (*found[len(outputs) :], *outputs)
 
-    wrong.patch(publishing, "_with_logs", stored)
+    wrong.patch(publishing, "_stored", stored)
 
 
 @defect("job-private-to-all", "CE-JOB-PRIVATE", kind=Kind.SECURITY, calls=2)

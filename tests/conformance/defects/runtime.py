@@ -91,14 +91,14 @@ shows("run-digest-of-name", "CE-RUN-DIGEST", digest_of_name, calls=3)
 
 @defect("run-log-only-of-failures", "CE-RUN-LOG", calls=3)
 def log_only_of_failures(wrong: Wrong) -> None:
-    usual = publishing._with_logs
+    usual = publishing._stored
 
     def stored(turn: Turn, outputs: Results) -> Results:
         if turn.job.exit_code == 0:
             Path(turn.folders.logs / "algorithm.log").unlink(missing_ok=True)
         return usual(turn, outputs)
 
-    wrong.patch(publishing, "_with_logs", stored)
+    wrong.patch(publishing, "_stored", stored)
 
 
 @defect("run-errors-not-logged", "CE-RUN-LOG-ERRORS", calls=3)

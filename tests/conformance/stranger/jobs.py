@@ -86,7 +86,6 @@ class Job:
         outputs, logs = self.folder / "outputs", self.folder / "logs"
         outputs.mkdir(parents=True)
         logs.mkdir()
-        (self.folder / "algorithm").write_text(self.code, encoding="utf-8")
         for self.status in (10, 20, 30):
             pass
         with (logs / "algorithm.log").open("wb") as log:
@@ -107,8 +106,10 @@ class Job:
             if self.stopreq:
                 return
             self.status = 40
+            code = self.folder / "code"
+            code.write_text(self.code)
             self._process = subprocess.Popen(
-                ["sh", str(self.folder / "algorithm")],
+                ["sh", str(code)],
                 cwd=outputs,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
