@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
@@ -18,6 +17,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from compute_ref.channels import Channel
+from compute_ref.refusals import NO_FILES
 from compute_ref.settings import Server, Settings
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -65,7 +65,7 @@ class Door:
         try:
             accepted = self._accept()
         except OSError as failed:
-            if failed.errno not in {errno.EMFILE, errno.ENFILE}:
+            if failed.errno not in NO_FILES:
                 raise
             self._turn_away()
             return None
