@@ -356,8 +356,8 @@ def missing(wrong: Wrong, *calls: str) -> None:
     """Answer these calls as unknown paths."""
 
     def elsewhere(request: webob.Request) -> None:
-        if request.path.endswith(calls):
-            request.path = "/api/services/this-is-no-call"
+        if request.environ["PATH_INFO"].endswith(calls):
+            request.environ["PATH_INFO"] = "/api/services/this-is-no-call"
 
     wrong.requests(elsewhere)
 
