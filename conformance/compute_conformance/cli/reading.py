@@ -21,6 +21,7 @@ from compute_conformance.reproducers.pytest_file import as_pytest
 from compute_conformance.requirements import Requirement, register
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+READ = ("requirements", "target", "profile", "seed", "effort")  #: of a report
 
 
 @click.command("list")
@@ -88,7 +89,7 @@ def _mark(one: Difference) -> str:
 def _report(path: Path) -> Any:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return {name: found[name] for name in ("requirements", "target", "profile")}
+        return {name: found[name] for name in READ}
     except (ValueError, KeyError, TypeError) as error:
         raise click.ClickException(f"{path} is no report of this suite") from error
 

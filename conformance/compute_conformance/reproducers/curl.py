@@ -41,8 +41,14 @@ def by_curl(url: str, bench: Bench) -> str:
 
 def _groups(transcript: Sequence[Exchange]) -> Iterator[list[Exchange]]:
     """Exchanges in their order; looks at one thing again and again are together."""
-    for _, group in groupby(transcript, lambda one: (one[0].method, one[0].target, one[0].content)):
-        yield list(group)
+    for _, group in groupby(enumerate(transcript), _looked_at):
+        yield [exchange for _, exchange in group]
+
+
+def _looked_at(numbered: tuple[int, Exchange]) -> tuple[str, bytes] | int:
+    """What is looked at; of a request that does something, which one it is."""
+    number, (request, _) = numbered
+    return (request.target, request.content) if request.method == "GET" else number
 
 
 def _needed(lines: Sequence[str]) -> list[str]:
