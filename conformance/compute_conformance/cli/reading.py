@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -21,7 +21,6 @@ from compute_conformance.reproducers.pytest_file import as_pytest
 from compute_conformance.requirements import Requirement, register
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-READ = ("requirements", "target", "profile", "seed", "effort")  #: of a report
 
 
 @click.command("list")
@@ -86,10 +85,13 @@ def _mark(one: Difference) -> str:
     return "worse " if one.regression else "unseen" if one.lost else "      "
 
 
+REPRODUCED: Final = ("requirements", "target", "profile", "seed", "effort")
+
+
 def _report(path: Path) -> Any:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return {name: found[name] for name in READ}
+        return {name: found[name] for name in REPRODUCED}
     except (ValueError, KeyError, TypeError) as error:
         raise click.ClickException(f"{path} is no report of this suite") from error
 

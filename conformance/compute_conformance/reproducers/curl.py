@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -40,15 +41,15 @@ def by_curl(url: str, bench: Bench) -> str:
 
 
 def _groups(transcript: Sequence[Exchange]) -> Iterator[list[Exchange]]:
-    """Exchanges in their order; looks at one thing again and again are together."""
-    for _, group in groupby(enumerate(transcript), _looked_at):
-        yield [exchange for _, exchange in group]
+    """Exchanges in their order; looks at jobs again and again are together, replays are not."""
+    numbers = itertools.count()
 
+    def asked(one: Exchange) -> object:
+        looks = one[0].method == "GET" and one[0].path == COMPUTE
+        return one[0].target if looks else next(numbers)
 
-def _looked_at(numbered: tuple[int, Exchange]) -> tuple[str, bytes] | int:
-    """What is looked at; of a request that does something, which one it is."""
-    number, (request, _) = numbered
-    return (request.target, request.content) if request.method == "GET" else number
+    for _, group in groupby(transcript, asked):
+        yield list(group)
 
 
 def _needed(lines: Sequence[str]) -> list[str]:
