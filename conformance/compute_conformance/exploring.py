@@ -29,7 +29,7 @@ T = TypeVar("T")
 Trial = Callable[[Bench, T], None]
 OVER: Final = "the search is over"
 LOCAL: Final = "_local_constants"
-SHRINKS: Final = 100  # tries to make an example smaller
+SHRINKS = 100  # tries to make an example smaller
 
 
 class _Enough(unittest.SkipTest):
@@ -58,7 +58,7 @@ class Search(Generic[T]):
     smallest: T | None = None
     failed: Failed | None = None
     ended: Ended | None = None  #: why it could not go on
-    left: int = SHRINKS
+    left: int = field(default_factory=lambda: SHRINKS)
     until: float = field(init=False)
     last: list[tuple[Request, Answer]] = field(default_factory=list)
 
