@@ -27,8 +27,8 @@ class Ended(Exception):
     verdict: ClassVar[Verdict]
 
     def __init__(self, expected: str, observed: object = "") -> None:
-        self.expected, self.observed = expected, shown(observed)
-        super().__init__(f"expected {expected}; observed {self.observed}")
+        self.expected, self.observed = str(expected), shown(observed)  # of a target's, it is no text
+        super().__init__(f"expected {self.expected}; observed {self.observed}")
 
 
 class Failed(Ended):

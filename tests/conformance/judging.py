@@ -15,7 +15,7 @@ import compute_conformance
 from compute_conformance import Selection, checks, exploring, runner
 from compute_conformance.bench import Bench
 from compute_conformance.checking import Body, Check
-from compute_conformance.verdicts import Failed
+from compute_conformance.verdicts import Failed, Verdict
 from tests.conformance.defects.defect import Defect
 from tests.conformance.reference import profile
 
@@ -37,6 +37,8 @@ def found_out(defect: Defect, selection: Selection) -> Finding | None:
         report = compute_conformance.run(
             app, profile(), selection, effort=defect.effort, first_only=True
         )
+    errors = [one.observed for one in report.outcomes if one.verdict is Verdict.ERROR]
+    assert not errors, errors[0]
     broken = report.broken()
     return Finding(broken[0].id, assertions[broken[0].id]) if broken else None
 
