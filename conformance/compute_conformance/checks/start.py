@@ -216,6 +216,7 @@ def _refusals(bench: Bench) -> list[Mapping[str, Any]]:
 @check("CE-START-REFUSED-NO-JOB")
 def refused_no_job(bench: Bench) -> None:
     """Starts that are refused for different reasons, and then a look at the consumer's jobs."""
+    bench.specimen()  # other starts are accepted here
     consumer = bench.consumer()
     with given("a start that is refused"):
         for change in _refusals(bench):
