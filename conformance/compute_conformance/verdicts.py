@@ -26,8 +26,8 @@ class Ended(Exception):
 
     verdict: ClassVar[Verdict]
 
-    def __init__(self, expected: str, observed: object = "") -> None:
-        self.expected, self.observed = str(expected), shown(observed)  # of a target's, it is no text
+    def __init__(self, expected: object, observed: object = "") -> None:
+        self.expected, self.observed = str(expected), shown(observed)
         super().__init__(f"expected {self.expected}; observed {self.observed}")
 
 
