@@ -45,8 +45,6 @@ def test_in_this_process_where_algorithms_run(
     judge(report, "reference: local, in process", record_property, Verdict.INCONCLUSIVE)
 
 
-def test_over_http_where_algorithms_run(
-    seed: int, record_property: Record, live: Serving
-) -> None:
+def test_over_http_where_algorithms_run(seed: int, record_property: Record, live: Serving) -> None:
     report = compute_conformance.run(live.url, load(live.profile), seed=seed, workers=4)
     judge(report, "reference: local, HTTP", record_property, *NOT_PASSED)
