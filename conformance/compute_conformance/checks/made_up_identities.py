@@ -24,7 +24,12 @@ USED: Final = (*IDENTITY, 409, 503)  # how a nonce is refused
 WRITTEN: Final = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]{1,18})?", re.ASCII)
 HEX: Final = "0123456789abcdef"
 GREAT: Final = 2**53 - 2
-BORDERS: Final = [(str(n - 1), str(n + 1)) for n in (10**9, 2**31, 2**32, 10**12, 10**15)]
+BORDERS: Final = (
+    ("999999999", "1000000001"),
+    ("2147483647", "2147483649"),
+    ("4294967297", "4294967295"),
+    ("999999999999", "1000000000001"),
+)
 CLOSE: Final = [(f"2.{'0' * n}1", f"2.{'0' * n}2") for n in (5, 8, 11, 14, 17)]
 MESSAGES: Final = {
     "the nonce first": "{nonce}{address}",
