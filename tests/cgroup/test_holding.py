@@ -1,0 +1,175 @@
+"""What the kernel holds a run to, in a control group of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from compute_ref.plugins import Exit, ExitReason, Limits
+from tests.backends.local.conftest import Place
+from tests.cgroup.conftest import groups_below
+
+MIB = 2**20
+PART = "bytearray(b'x') * 10_000_000"
+
+ANONYMOUS = f"held = [{PART} for _ in range(30)]"
+MEMFD = f"""
+import os
+for _ in range(30): os.write(os.memfd_create("held"), {PART})
+"""
+QUEUED = f"""
+import os, socket
+here, there = socket.socketpair()
+for _ in range(30):
+    file = os.memfd_create("held")
+    os.write(file, {PART})
+    socket.send_fds(here, [b"x"], [file])
+    os.close(file)
+"""
+SYSTEM_V = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.shmat.restype = ctypes.c_void_p
+for _ in range(30):
+    there = libc.shmat(libc.shmget(0, 10_000_000, 0o1600), None, 0)
+    ctypes.memset(there, 1, 10_000_000)
+    libc.shmdt(ctypes.c_void_p(there))
+"""
+SCRATCH = f"""
+import pathlib
+for place in ("/dev/shm", "/tmp"): pathlib.Path(place, "held").write_bytes(bytes(25_000_000))
+held = [{PART} for _ in range(7)]
+"""
+HALF = f"held = [{PART} for _ in range(7)]"
+ENDLESS_THREADS = """
+import threading, time
+while True:
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+"""
+BOMB = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [ANONYMOUS, MEMFD, QUEUED, SYSTEM_V, SCRATCH],
+    ids=["anonymous", "memfds", "memfds under way", "System V", "/dev/shm"],
+)
+def test_memory_of_any_kind_is_held(held: Place, code: str) -> None:
+    run = held.python(code, memory=100 * MIB)
+    end = held.finish(run)
+    assert (end.reason, end.code) == (ExitReason.OOM, 137), held.log(run)
+    assert "memory" in held.log(run)
+
+
+def test_memory_is_held_without_a_sandbox(bare: Place) -> None:
+    run = bare.python(ANONYMOUS, memory=100 * MIB)
+    assert bare.finish(run).reason is ExitReason.OOM, bare.log(run)
+
+
+def test_less_memory_is_no_matter(held: Place) -> None:
+    run = held.python(HALF, memory=100 * MIB)
+    assert held.finish(run) == Exit(0), held.log(run)
+
+
+def test_calls_that_the_watch_would_need_refused_are_there(held: Place) -> None:
+    run = held.python("import os; os.memfd_create('x')", memory=100 * MIB)
+    assert held.finish(run) == Exit(0), held.log(run)
+
+
+def test_one_that_is_killed_for_another_reason_did_not_run_out_of_memory(held: Place) -> None:
+    run = held.python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", memory=100 * MIB)
+    assert held.finish(run) == Exit(137)
+
+
+def test_a_fork_bomb_is_ended_and_others_run_on(held: Place) -> None:
+    other = held.run("until test -e $OUTPUTS/go; do sleep 1; done")
+    handle = held.backend.launch(other)
+    bomb = held.python(BOMB, processes=16)
+    end = held.finish(bomb)
+    assert (end.reason, end.code) == (ExitReason.EXITED, 137), held.log(bomb)
+    assert "processes" in held.log(bomb)
+    (other.folders.outputs / "go").touch()
+    assert held.wait(handle) == Exit(0)
+
+
+def test_threads_are_bounded(held: Place) -> None:
+    run = held.python(ENDLESS_THREADS, processes=4)
+    assert held.finish(run).code == 1
+    assert "can't start new thread" in held.log(run)
+
+
+def test_bounds_are_those_of_the_environment_and_the_group_goes_with_the_run(
+    held: Place, group: Path
+) -> None:
+    run = held.run("until test -e $OUTPUTS/go; do sleep 1; done", cpus=0.5, memory=100 * MIB)
+    handle = held.backend.launch(run)
+    held.until(lambda: held.alive(run) != [])
+    (own,) = (group / name for name in groups_below(group))
+    names = ("memory.max", "memory.oom.group", "cpu.max")
+    said = [(own / name).read_text().strip() for name in names]
+    assert said == [str(100 * MIB), "1", "50000 100000"]
+    (run.folders.outputs / "go").touch()
+    assert held.wait(handle) == Exit(0)
+    assert groups_below(group) == set()
+
+
+def test_a_stop_ends_all_of_the_group(held: Place, group: Path) -> None:
+    run = held.run("trap '' TERM; setsid sleep 600 & echo ready; sleep 600; sleep 600")
+    held.backend.launch(run)
+    held.until(lambda: "ready" in held.log(run))
+    held.backend.stop(held.backend.name(run.job_id, run.number), 0)
+    assert held.alive(run) == []
+    assert groups_below(group) == set()
+
+
+def test_a_killed_supervisor_leaves_no_group(bare: Place, group: Path) -> None:
+    run = bare.run("setsid sleep 600 & echo ready; sleep 600")
+    handle = bare.backend.launch(run)
+    bare.until(lambda: "ready" in bare.log(run))
+    os.kill(bare.supervisor(run), signal.SIGKILL)
+    assert bare.wait(handle).reason is ExitReason.LOST
+    assert bare.alive(run) == []
+    assert groups_below(group) == set()
+
+
+def test_it_is_told_to_operator_and_consumer(held: Place, group: Path) -> None:
+    assert f"memory held by control groups below {group}" in held.backend.check()
+    told = held.backend.enforced(Limits(cpus=1, memory=2**30, processes=9))
+    assert {told[name] for name in ("cpu", "memory")} == {"by a control group of its own"}
+    assert "threads by a control group" in told["processes"]
+
+
+SLOWLY = f"""
+import os, time
+open("/data/outputs/ready", "w").close()
+while not os.path.exists("/data/outputs/go"): time.sleep(0.2)
+held = []
+for _ in range(30): held.append({PART}); time.sleep(0.2)
+time.sleep(60)
+"""
+
+
+def test_where_controllers_are_taken_away_memory_is_watched(held: Place, group: Path) -> None:
+    """As a service manager may where its service starts again."""
+    run = held.python(SLOWLY, memory=100 * MIB)
+    handle = held.backend.launch(run)
+    held.until((run.folders.outputs / "ready").exists)
+    (group / "cgroup.subtree_control").write_text("-cpu -memory -pids")
+    (run.folders.outputs / "go").touch()
+    assert held.wait(handle).reason is ExitReason.OOM, held.log(run)
+
+
+def test_once_they_are_given_back_the_run_is_held_again(held: Place, group: Path) -> None:
+    run = held.python(SLOWLY, memory=100 * MIB)
+    handle = held.backend.launch(run)
+    held.until((run.folders.outputs / "ready").exists)
+    (own,) = (group / name for name in groups_below(group))
+    (group / "cgroup.subtree_control").write_text("-cpu -memory -pids")
+    assert not (own / "memory.max").exists()
+    held.another_backend().check()
+    held.until(lambda: (own / "memory.max").read_text() == f"{100 * MIB}\n")
+    (run.folders.outputs / "go").touch()
+    assert held.wait(handle).reason is ExitReason.OOM, held.log(run)
