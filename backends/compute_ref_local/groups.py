@@ -14,6 +14,7 @@ CONTROLLERS: Final = ("cpu", "memory", "pids")
 DELEGATED: Final = ("user.delegate", "trusted.delegate")  # systemd's marks of what it gave away
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 PERIOD: Final = 100_000  # microseconds
+QUOTA: Final = 1_000  # of them in each period: the kernel takes no less
 
 
 class NoGroup(Exception):
@@ -38,12 +39,13 @@ def prepared(configured: Path | None) -> Path:
 
 def bounds(limits: Limits, tasks: int) -> dict[str, str]:
     """What holds `limits`, and at most so many `tasks` (threads), as files of a group."""
+    quota = max(QUOTA, round(limits.cpus * PERIOD)) if limits.cpus else "max"
     return {
         "memory.max": str(limits.memory // PAGE * PAGE or "max"),
         "memory.swap.max": "0" if limits.memory else "max",
         "memory.oom.group": "1",
         "pids.max": str(tasks or "max"),
-        "cpu.max": f"{round(limits.cpus * PERIOD) or 'max'} {PERIOD}",
+        "cpu.max": f"{quota} {PERIOD}",
     }
 
 
