@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from compute_ref.plugins import Exit, ExitReason, Limits
-from tests.backends.local.conftest import Place
-from tests.cgroup.conftest import groups_below
+from tests.backends.local.conftest import PATIENCE, Place
+from tests.cgroup.conftest import groups_below, start_in
 
 MIB = 2**20
 PART = "bytearray(b'x') * 10_000_000"
@@ -116,11 +119,25 @@ def test_bounds_are_those_of_the_environment_and_the_group_goes_with_the_run(
     assert groups_below(group) == set()
 
 
+@contextlib.contextmanager
+def ended_with(place: Place, group: Path) -> Iterator[None]:
+    """A process that only the run's group tells of ends with the run."""
+    (own,) = (group / name for name in groups_below(group))
+    with subprocess.Popen([*start_in(own), "sleep", "600"]) as other:
+        try:
+            place.until(lambda: str(other.pid) in (own / "cgroup.procs").read_text().split())
+            yield
+            assert other.wait(PATIENCE) == -signal.SIGKILL
+        finally:
+            other.kill()
+
+
 def test_a_stop_ends_all_of_the_group(held: Place, group: Path) -> None:
     run = held.run("trap '' TERM; setsid sleep 600 & echo ready; sleep 600; sleep 600")
     held.backend.launch(run)
     held.until(lambda: "ready" in held.log(run))
-    held.backend.stop(held.backend.name(run.job_id, run.number), 0)
+    with ended_with(held, group):
+        held.backend.stop(held.backend.name(run.job_id, run.number), 0)
     assert held.alive(run) == []
     assert groups_below(group) == set()
 
@@ -129,8 +146,9 @@ def test_a_killed_supervisor_leaves_no_group(bare: Place, group: Path) -> None:
     run = bare.run("setsid sleep 600 & echo ready; sleep 600")
     handle = bare.backend.launch(run)
     bare.until(lambda: "ready" in bare.log(run))
-    os.kill(bare.supervisor(run), signal.SIGKILL)
-    assert bare.wait(handle).reason is ExitReason.LOST
+    with ended_with(bare, group):
+        os.kill(bare.supervisor(run), signal.SIGKILL)
+        assert bare.wait(handle).reason is ExitReason.LOST
     assert bare.alive(run) == []
     assert groups_below(group) == set()
 
