@@ -1,4 +1,7 @@
-"""The first file system of the machine: it mounts the host's folders and starts systemd on them."""
+"""The first file system of the machine: it mounts the host's folders and starts systemd on them.
+
+On servers it is systemd that has the groups; here it must not take away what the tests hand down.
+"""
 
 from __future__ import annotations
 
