@@ -140,7 +140,8 @@ def _services(
     backends = _backends(settings, manager.hook, closing)
     tokens = _tokens(provider, clock, store, settings)
     slow = SlowCalls(server.threads)
-    hooks = BoundedHooks(manager.hook, clock, settings.deadlines.plugin_call, server.threads)
+    patience = settings.deadlines.plugin_call
+    hooks = BoundedHooks(manager.hook, builtin, clock, patience, server.threads)
     fetching, web = settings.fetching, _web(settings)
     fetcher = PatientFetcher(hooks, web, fetching.max_bytes, slow, fetching.timeout)
     workspaces = Workspaces(server.data_dir, sync=server.sync)

@@ -112,7 +112,7 @@ class Environment:
 
     id: str
     backend: str
-    chains: tuple[int, ...] = ()  #: chain ids that show it; () is all of them
+    chains: tuple[int, ...] = ()  #: chain ids that show and use it; () is all of them
     desc: str = ""
     cpuNumber: float = 1
     cpuType: str = ""

@@ -41,6 +41,11 @@ logger = logging.getLogger("compute_ref.local")
 BEYOND_GRACE: Final = 0.75  # seconds that a supervisor may take to end after the last KILL
 LOST: Final = Exit(None, ExitReason.LOST, "Neither process nor exit code is left.")
 UNSTARTED: Final = Exit(None, ExitReason.BACKEND, "The supervisor ended before it began.")
+MEND: Final = (
+    "Install bubblewrap and allow user namespaces, or set backends.local.sandbox to none if you"
+    " trust every algorithm."
+)
+EXPOSED: Final = "Without one, server.host must be an address of loopback."
 UNHELD: Final = (
     "Algorithms run WITHOUT a sandbox: %s. They can read what %s can, reach the network and"
     " write where it may; memory, disk and processes are only watched. Install bubblewrap, or set"
@@ -219,11 +224,10 @@ class LocalBackend(Backend):
         return manner
 
     def _refuse_unless_bearable(self, reason: str) -> None:
-        if self._options.sandbox == "require" or not self._loopback:
-            raise BackendUnavailable(
-                f"no sandbox: {reason}. Install bubblewrap and allow user namespaces, or set"
-                " backends.local.sandbox to none if you trust every algorithm."
-            )
+        if self._options.sandbox == "require":
+            raise BackendUnavailable(f"no sandbox: {reason}. {MEND}")
+        if not self._loopback:
+            raise BackendUnavailable(f"no sandbox: {reason}. {EXPOSED} {MEND}")
 
     def _try(self, manner: Manner, run: Run) -> tuple[Exit, str]:
         folders = run.folders

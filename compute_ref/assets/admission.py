@@ -115,12 +115,11 @@ class Admission:
         )
 
     def _environment(self, request: StartRequest) -> Environment:
-        """The environment of that name, or the first one of the main dataset's chain (R9)."""
-        chain = None if request.environment else self._chain(request)
-        for environment in self._environments:
-            if request.environment in ("", environment.id) and (
-                chain is None or not environment.chains or chain in environment.chains
-            ):
+        """The environment of that name, or the first one (R9), on the main dataset's chain."""
+        named = [one for one in self._environments if request.environment in ("", one.id)]
+        chain = self._chain(request) if any(one.chains for one in named) else None
+        for environment in named:
+            if chain is None or not environment.chains or chain in environment.chains:
                 return environment
         raise EnvironmentUnknown
 

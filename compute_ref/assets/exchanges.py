@@ -10,10 +10,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from email.errors import MultipartInvariantViolationDefect, StartBoundaryNotFoundDefect
 from typing import Any, Final
 
 from compute_ref.assets.targets import Target
+from compute_ref.cancellation import Cancellation
 from compute_ref.plugins import FileUnavailable
 
 NO_DEFECTS: Final = (StartBoundaryNotFoundDefect, MultipartInvariantViolationDefect)  # of bodies
@@ -26,36 +28,42 @@ class Unreachable(FileUnavailable):
     """There is no connection to this address; another address of the host may do."""
 
 
-class Exchange:
-    """One request and its answer. `until` is the moment of the monotonic clock at which it ends.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """When a fetch is cut off: at two moments of the monotonic clock, or when it is cancelled."""
 
-    At that moment the socket is shut down, so that a server which sends a byte now and then,
-    of headers or of data, gains nothing.
+    begun: float  #: by then its answer has begun
+    over: float  #: by then all of it is there
+    cancel: Cancellation
+
+
+class Exchange:
+    """One request and its answer.
+
+    Once its `terms` are not kept the socket is shut down, so that a server which sends nothing, or
+    a byte now and then, of headers or of data, gains nothing.
     """
 
-    def __init__(self, target: Target, address: str, until: float, tls: ssl.SSLContext) -> None:
+    def __init__(self, target: Target, address: str, terms: Terms, tls: ssl.SSLContext) -> None:
         self._target = target
+        self._terms = terms
         self._tls = tls
-        left = until - time.monotonic()
-        if left <= 0:
-            raise FileUnavailable(SLOW)
-        self._late = threading.Event()
-        self._connection = http.client.HTTPConnection(
-            address, target.port, timeout=min(STALL, left)
-        )
+        self._connection = http.client.HTTPConnection(address, target.port)
         self._socket: socket.socket | None = None
-        self._cut = threading.Timer(left, self._shut)
-        self._cut.daemon = True
+        self._late = threading.Event()
+        self._timer: threading.Timer | None = None
         self._answer: http.client.HTTPResponse | None = None
 
-    def ask(self, method: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
-        """Connect, send the request and return the answer, its body unread."""
+    def ask(
+        self, method: str, headers: Mapping[str, str], connecting: float
+    ) -> http.client.HTTPResponse:
+        """Connect in `connecting` seconds, send the request; the answer, its body unread."""
         try:
-            with self._failing("The server of the data cannot be reached.", Unreachable):
-                self._connect()
+            self._connect(connecting)
             with self._failing("The server of the data gave no sound answer."):
                 self._connection.request(method, self._target.path, headers=dict(headers))
                 self._answer = _sound(self._connection.getresponse())
+            self._cut_at(self._terms.over)
             return self._answer
         except FileUnavailable:
             self.close()
@@ -74,19 +82,45 @@ class Exchange:
 
     def close(self) -> None:
         """End the connection; twice is fine."""
-        self._cut.cancel()
+        self._terms.cancel.forget(self._shut)
+        self._cut_at(None)
         if self._answer is not None:
             self._answer.close()
         self._connection.close()
 
-    def _connect(self) -> None:
-        self._connection.connect()
+    def _connect(self, seconds: float) -> None:
+        """No cause is kept: its text would name the host."""
+        try:
+            peer = self._make_socket()
+            self._cut_at(self._terms.begun)
+            self._terms.cancel.wake_by(self._shut)
+            self._connection.sock.settimeout(seconds)
+            self._connection.sock.connect(peer)  # and shake hands where it is https
+            self._connection.sock.settimeout(STALL)
+        except (OSError, ValueError):
+            raise Unreachable("The server of the data cannot be reached.") from None
+
+    def _make_socket(self) -> Any:
+        """Before it connects, so that it can be shut down meanwhile; gives what to connect to."""
+        host, port = self._connection.host, self._connection.port
+        (family, kind, protocol, _, peer), *_ = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+        )
+        self._connection.sock = socket.socket(family, kind, protocol)
         if self._target.scheme == "https":
             self._connection.sock = self._tls.wrap_socket(
                 self._connection.sock, server_hostname=self._target.host
             )
         self._socket = self._connection.sock
-        self._cut.start()
+        return peer
+
+    def _cut_at(self, moment: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if moment is not None:
+            self._timer = threading.Timer(moment - time.monotonic(), self._shut)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _shut(self) -> None:
         self._late.set()
@@ -95,12 +129,12 @@ class Exchange:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     @contextmanager
-    def _failing(self, text: str, event: type[FileUnavailable] = FileUnavailable) -> Iterator[None]:
+    def _failing(self, text: str) -> Iterator[None]:
         """No cause is kept: its text would name the host."""
         try:
             yield
         except (http.client.HTTPException, OSError, ValueError):
-            raise (FileUnavailable(SLOW) if self._late.is_set() else event(text)) from None
+            raise FileUnavailable(SLOW if self._late.is_set() else text) from None
         if self._late.is_set():
             raise FileUnavailable(SLOW)
 

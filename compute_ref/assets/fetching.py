@@ -5,13 +5,21 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 
+from compute_ref.cancellation import Cancellation
 from compute_ref.plugins import FileObject, FileUnavailable, OpenFile, WebClient
 
 CHUNK: Final = 2**20
 TOO_LARGE: Final = "A file of the asset is larger than this server fetches."
 UNKNOWN_TYPE: Final = "application/octet-stream"
+
+
+class CancellableClient(WebClient, Protocol):
+    """A web client that can be told to let go."""
+
+    def cancelled_by(self, cancel: Cancellation) -> WebClient:
+        """This client, cut off when `cancel` is set."""
 
 
 class Fetcher:
@@ -20,16 +28,24 @@ class Fetcher:
     `hooks` answers ``open_file``, as pluggy's relay does.
     """
 
-    def __init__(self, hooks: Any, web: WebClient, most_bytes: int) -> None:
+    def __init__(self, hooks: Any, web: CancellableClient, most_bytes: int) -> None:
         self._hooks = hooks
         self._web = web
         self.most_bytes = most_bytes
 
     def open(
-        self, file: FileObject, userdata: Any = None, most_bytes: int | None = None
+        self,
+        file: FileObject,
+        userdata: Any = None,
+        most_bytes: int | None = None,
+        cancel: Cancellation | None = None,
     ) -> OpenFile:
-        """The open file; the caller closes its stream. Raises FileUnavailable."""
-        opened: OpenFile | None = self._hooks.open_file(file=file, web=self._web, userdata=userdata)
+        """The open file; the caller closes its stream. Raises FileUnavailable.
+
+        What comes over the web breaks off when `cancel` is set.
+        """
+        web: WebClient = self._web if cancel is None else self._web.cancelled_by(cancel)
+        opened: OpenFile | None = self._hooks.open_file(file=file, web=web, userdata=userdata)
         if opened is None:
             raise FileUnavailable("No plug-in of this server opens files of the asset's type.")
         if opened.size is not None and opened.size > (most_bytes or self.most_bytes):

@@ -7,6 +7,7 @@ a URL, a host, a header or a path: it may come to be read by a stranger.
 
 from __future__ import annotations
 
+import copy
 import io
 import ssl
 import time
@@ -15,8 +16,9 @@ from http.client import HTTPResponse
 from typing import Any, Final
 
 from compute_ref.assets.addresses import Resolver, globally_routable, resolve
-from compute_ref.assets.exchanges import Body, Exchange, Unreachable
+from compute_ref.assets.exchanges import SLOW, STALL, Body, Exchange, Terms, Unreachable
 from compute_ref.assets.targets import Target, read_target
+from compute_ref.cancellation import Cancellation
 from compute_ref.plugins import FileObject, FileUnavailable, OpenFile, WebClient, hookimpl
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -30,6 +32,7 @@ OURS: Final = frozenset(
 class GuardedClient:
     """The HTTP client of the server and its plug-ins; `timeout` seconds are for one fetch.
 
+    In the first thirty of them the answer must begin, over all addresses and redirects.
     `allow_private` lifts the rule on addresses; `resolver` and `tls` are the system's unless
     given.
     """
@@ -46,6 +49,7 @@ class GuardedClient:
         self._allow_private = allow_private
         self._resolver = resolver
         self._tls = tls or ssl.create_default_context()
+        self._cancel: Cancellation | None = None
 
     def open(
         self, url: str, method: str = "GET", headers: Mapping[str, str] | None = None
@@ -54,10 +58,11 @@ class GuardedClient:
 
         `headers` are for the origin of `url` and are dropped for good on any other one.
         """
-        until = time.monotonic() + self._timeout
+        now, cancel = time.monotonic(), self._cancel or Cancellation()
+        terms = Terms(now + min(STALL, self._timeout), now + self._timeout, cancel)
         target, sent = read_target(url), _headers(headers or {})
         for _ in range(MOST_REDIRECTS + 1):
-            exchange, answer = self._ask(target, method, sent, until)
+            exchange, answer = self._ask(target, method, sent, terms)
             if answer.status not in REDIRECTS:
                 return _opened(exchange, answer)
             exchange.close()
@@ -67,15 +72,26 @@ class GuardedClient:
             target = further
         raise FileUnavailable("The server of the data redirects too often.")
 
+    def cancelled_by(self, cancel: Cancellation) -> GuardedClient:
+        """This client, but what it has open or is opening when `cancel` is set is cut off."""
+        bound = copy.copy(self)
+        bound._cancel = cancel
+        return bound
+
     def _ask(
-        self, target: Target, method: str, headers: Mapping[str, str], until: float
+        self, target: Target, method: str, headers: Mapping[str, str], terms: Terms
     ) -> tuple[Exchange, HTTPResponse]:
+        """Of the first address that can be reached; all share the time there is for the answer."""
         own = {"Host": target.authority, "Accept-Encoding": "identity", "Connection": "close"}
         failed = FileUnavailable("The server of the data is not known.")
-        for address in self._addresses(target):
-            exchange = Exchange(target, address, until, self._tls)
+        addresses = self._addresses(target)
+        for place, address in enumerate(addresses):
+            connecting = (terms.begun - time.monotonic()) / (len(addresses) - place)
+            if connecting <= 0 or terms.cancel.is_set():
+                raise FileUnavailable(SLOW)
+            exchange = Exchange(target, address, terms, self._tls)
             try:
-                return exchange, exchange.ask(method, {**headers, **own})
+                return exchange, exchange.ask(method, {**headers, **own}, connecting)
             except Unreachable as unreachable:
                 failed = unreachable
         raise failed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import resource
 import sys
 from dataclasses import replace
@@ -38,6 +39,7 @@ CANNOT_START: Final = (
     ValueError,
     OSError,
 )
+KEY: Final = re.compile(r"\w+(?:\.\w+)+")
 OPEN_FILES: Final = 8_192  # connections, and what each of them may be sending
 
 
@@ -88,7 +90,7 @@ def begin(given: Given) -> tuple[ComputeRef, Settings, socket]:
         raise given.error(key, mend) from refused
     except BackendUnavailable as unusable:
         text = str(unusable)  # which may be about a key that was set
-        keys = (key for key in given.sources if key.startswith("backends.") and key in text)
+        keys = (key for key in KEY.findall(text) if key in given.sources)
         if named := next(keys, None):
             raise given.error(named, text) from unusable
         raise

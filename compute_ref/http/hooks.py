@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,14 +22,23 @@ logger = logging.getLogger("compute_ref.http")
 
 
 class BoundedHooks:
-    """The hooks that requests wait for, `seconds` at most.
+    """The hooks that requests wait for, `seconds` at most where a plug-in answers them too.
 
-    A call that hangs keeps a thread of its own. While half as many calls of one hook as the server
+    What is `built_in` has deadlines of its own and is asked on the request's thread. A plug-in's
+    call that hangs keeps a thread of its own. While half as many calls of one hook as the server
     has `threads` are past their deadline, further ones are refused at once.
     """
 
-    def __init__(self, hooks: pluggy.HookRelay, clock: Clock, seconds: float, threads: int) -> None:
+    def __init__(
+        self,
+        hooks: pluggy.HookRelay,
+        built_in: Collection[object],
+        clock: Clock,
+        seconds: float,
+        threads: int,
+    ) -> None:
         self._hooks = hooks
+        self._built_in = built_in
         self._clock = clock
         self._seconds = seconds
         self._most = max(1, threads // 2)
@@ -38,11 +47,11 @@ class BoundedHooks:
 
     def resolve_did(self, *, did: str) -> Any:
         """The first plug-in's answer; or PluginUnavailable."""
-        return self.ask("resolve_did", partial(self._hooks.resolve_did, did=did))
+        return self._ask("resolve_did", partial(self._hooks.resolve_did, did=did))
 
     def verify_order(self, **order: str) -> Any:
         """The first plug-in's answer; or PluginUnavailable."""
-        return self.ask("verify_order", partial(self._hooks.verify_order, **order))
+        return self._ask("verify_order", partial(self._hooks.verify_order, **order))
 
     def open_file(self, **asked: Any) -> OpenFile | None:
         """The first plug-in's answer, or PluginUnavailable; what is opened later is closed."""
@@ -55,17 +64,28 @@ class BoundedHooks:
             return answer
 
         try:
-            return self.ask("open_file", opened)
+            return self._ask("open_file", opened)
         except PluginUnavailable:
             late.set()
             raise
 
-    def ask(self, title: str, question: Callable[[], T], more: float = 0) -> T:
-        """What `question` returns or raises; PluginUnavailable where it does not come back.
+    def read_file(self, reading: Callable[[], T], seconds: float) -> T:
+        """What `reading` makes of a file that it opens, for which it has so many seconds more."""
+        if not self._by_plugins("open_file"):
+            return reading()
+        return self._bounded("reading a file", reading, self._seconds + seconds)
 
-        `title` names the hook, or what is done beside it for which there are `more` seconds.
-        """
-        seconds = self._seconds + more
+    def _ask(self, hook: str, question: Callable[[], T]) -> T:
+        """What `question` returns or raises; PluginUnavailable where it does not come back."""
+        if not self._by_plugins(hook):
+            return question()
+        return self._bounded(hook, question, self._seconds)
+
+    def _by_plugins(self, hook: str) -> bool:
+        answering = getattr(self._hooks, hook).get_hookimpls()
+        return any(one.plugin not in self._built_in for one in answering)
+
+    def _bounded(self, title: str, question: Callable[[], T], seconds: float) -> T:
         until = self._clock.ticks() + seconds
         mailbox = Mailbox(self._clock)
         self._check(title)

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from compute_ref.assets.fetching import Fetcher
+from compute_ref.assets.fetching import CancellableClient, Fetcher
 from compute_ref.http.hooks import BoundedHooks
-from compute_ref.plugins import FileObject, WebClient
+from compute_ref.plugins import FileObject
 from compute_ref.refusals import ServerBusy
 
 
@@ -38,7 +38,12 @@ class PatientFetcher(Fetcher):
     """
 
     def __init__(
-        self, hooks: BoundedHooks, web: WebClient, most_bytes: int, slow: SlowCalls, timeout: float
+        self,
+        hooks: BoundedHooks,
+        web: CancellableClient,
+        most_bytes: int,
+        slow: SlowCalls,
+        timeout: float,
     ) -> None:
         super().__init__(hooks, web, most_bytes)
         self._bounded = hooks
@@ -53,9 +58,8 @@ class PatientFetcher(Fetcher):
             return super().checksum(files)
 
     def _digest(self, file: FileObject) -> str:
-        digest = partial(super()._digest, file)
-        return self._bounded.ask("reading a file", digest, self._timeout)
+        return self._bounded.read_file(partial(super()._digest, file), self._timeout)
 
     def _info(self, file: FileObject, checksum: bool, most_bytes: int) -> dict[str, Any]:
         info = partial(super()._info, file, checksum, most_bytes)
-        return self._bounded.ask("reading a file", info, self._timeout) if checksum else info()
+        return self._bounded.read_file(info, self._timeout) if checksum else info()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,11 +40,17 @@ def plain(text: str) -> str:
 
 
 class Messages:
-    """The server's lines about one run, kept in `folder`, which no algorithm can write."""
+    """The server's lines about one run, kept in `folder`, which no algorithm can write.
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    `deleted` tells whether the job is gone, and with it everybody who would read them.
+    """
+
+    def __init__(
+        self, folder: Path, clock: Clock, deleted: Callable[[], bool] = lambda: False
+    ) -> None:
         self._folder = folder
         self._clock = clock
+        self._deleted = deleted
 
     def add(self, kind: ResultType, text: str) -> None:
         """Write one line; a disk that takes none costs the line, not the job."""
@@ -53,6 +59,8 @@ class Messages:
             with (self._folder / LOG_NAMES[kind]).open("a", encoding="utf-8") as lines:
                 lines.write(f"{at} {plain(text)}\n")
         except OSError as error:
+            if self._deleted():
+                return
             log.warning("a line of a job's log could not be written: %s", error.strerror)
 
     def of(self, kind: ResultType) -> bytes:

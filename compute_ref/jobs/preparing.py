@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from compute_ref.assets.plan import Plan
+from compute_ref.cancellation import Cancellation
 from compute_ref.jobs.calls import CallFailed
 from compute_ref.jobs.endings import Ending
 from compute_ref.jobs.launching import name_run
@@ -15,7 +18,9 @@ from compute_ref.jobs.model import FinishReason, ResultType, Status
 from compute_ref.jobs.provisioning import AlgorithmFailed, DataFailed
 from compute_ref.jobs.publishing import provisioning_failed, stopped_early
 from compute_ref.jobs.turn import Phase, Turn
+from compute_ref.plugins import Folders
 
+Part = Callable[[Plan, Folders, Cancellation, Callable[[str], None]], object]
 MOST_ATTEMPTS: Final = 3
 WORN_OUT: Final = (
     "The server went down each time while it put the inputs in place. Tell its operator, and"
@@ -34,7 +39,7 @@ def prepare(turn: Turn) -> Phase:
     turn.change(lambda job: replace(job, attempts=job.attempts + 1), sync=True)
     turn.enter(Status.CONFIGURING)
     _make_folders(turn)
-    return provision
+    return provision_data
 
 
 def _make_folders(turn: Turn) -> None:
@@ -43,32 +48,44 @@ def _make_folders(turn: Turn) -> None:
     turn.house.workspaces.fresh(*turn.ticket)
 
 
-def provision(turn: Turn) -> Phase:
-    """Fetch inputs and algorithm; a stop does not wait for them."""
+def provision_data(turn: Turn) -> Phase:
+    """Fetch the inputs; a stop does not wait for them."""
+    until = turn.until(turn.house.deadlines.provisioning)
     try:
-        turn.ask(
-            "provisioning",
-            partial(_provision, turn),
-            turn.house.deadlines.provisioning,
-            stoppable=True,
-            expected=(DataFailed, AlgorithmFailed),
-        )
+        _provision(turn, turn.house.provision.data, until, DataFailed)
     except StopAsked:
         return stopped_early(turn)
     except DataFailed as failure:
         return _data_failed(turn, str(failure))
+    except CallFailed as failure:
+        return _data_failed(turn, f"The inputs could not be put in place: {failure}. {LATER}")
+    return partial(provision_algorithm, until=until)
+
+
+def provision_algorithm(turn: Turn, /, until: float) -> Phase:
+    """Fetch the algorithm, in what the inputs left of the time for both."""
+    try:
+        _provision(turn, turn.house.provision.algorithm, until, AlgorithmFailed)
+    except StopAsked:
+        return stopped_early(turn)
     except AlgorithmFailed as failure:
         return _algorithm_failed(turn, str(failure))
     except CallFailed as failure:
-        return _data_failed(turn, f"The inputs could not be put in place: {failure}. {LATER}")
+        text = f"The algorithm could not be put in place: {failure}. {LATER}"
+        return _algorithm_failed(turn, text)
     turn.enter(Status.PROVISIONED)
     return name_run
 
 
-def _provision(turn: Turn) -> None:
+def _provision(turn: Turn, part: Part, until: float, failure: type[Exception]) -> None:
     say = partial(turn.messages.add, ResultType.CONFIGURATION_LOG)
-    plan = turn.house.store.plan(turn.ticket[0])
-    turn.house.provision(plan, turn.folders, turn.cancel, say)
+
+    def put_in_place() -> object:
+        plan = turn.house.store.plan(turn.ticket[0])
+        return part(plan, turn.folders, turn.cancel, say)
+
+    left = until - turn.house.clock.ticks()
+    turn.ask("provisioning", put_in_place, left, stoppable=True, expected=(failure,))
 
 
 def _data_failed(turn: Turn, text: str) -> Phase:

@@ -15,12 +15,12 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 from typing import Any, BinaryIO, Final
 
 from compute_ref.assets.ddo import public_ddo
 from compute_ref.assets.fetching import TOO_LARGE, Fetcher, chunks
 from compute_ref.assets.plan import Algorithm, Dataset, Plan, short_did
+from compute_ref.cancellation import Cancellation
 from compute_ref.jobs.copies import copy
 from compute_ref.plugins import FileObject, FileUnavailable, Folders
 
@@ -53,18 +53,21 @@ class Provisioner:
         self._fetcher = fetcher
         self._endpoint = endpoint
 
-    def __call__(self, plan: Plan, folders: Folders, cancel: Event, log: Log) -> None:
-        """Fill empty `folders`; raises DataFailed or AlgorithmFailed. May be repeated."""
+    def data(self, plan: Plan, folders: Folders, cancel: Cancellation, log: Log) -> None:
+        """Put the datasets into empty `folders`; raises DataFailed. May be repeated."""
         with _failing(DataFailed, folders):
             for dataset in plan.datasets:
                 self._dataset(dataset, folders, cancel)
                 log(f"Fetched {len(dataset.files)} file(s) of {dataset.document_id}.")
             _write_json(folders.inputs / "algoCustomData.json", plan.algorithm.custom_data)
+
+    def algorithm(self, plan: Plan, folders: Folders, cancel: Cancellation, log: Log) -> None:
+        """Put the algorithm beside them; raises AlgorithmFailed."""
         with _failing(AlgorithmFailed, folders):
             self._algorithm(plan.algorithm, folders, cancel)
             log("The algorithm is in place.")
 
-    def _dataset(self, dataset: Dataset, folders: Folders, cancel: Event) -> None:
+    def _dataset(self, dataset: Dataset, folders: Folders, cancel: Cancellation) -> None:
         self._ddo(dataset.ddo, folders)
         folder = folders.inputs / short_did(dataset.document_id)
         folder.mkdir()
@@ -72,7 +75,7 @@ class Provisioner:
         for index, file in enumerate(dataset.files):
             self._fetch(file, folder / str(index), cancel, dataset.userdata)
 
-    def _algorithm(self, algorithm: Algorithm, folders: Folders, cancel: Event) -> None:
+    def _algorithm(self, algorithm: Algorithm, folders: Folders, cancel: Cancellation) -> None:
         target = folders.transformations / "algorithm"
         if algorithm.ddo is not None:
             self._ddo(algorithm.ddo, folders)
@@ -96,11 +99,16 @@ class Provisioner:
         _write_json(folders.ddos / short_did(ddo["id"]), public_ddo(ddo, self._endpoint))
 
     def _fetch(
-        self, file: FileObject, path: Path, cancel: Event, userdata: Any, mode: int = READABLE
+        self,
+        file: FileObject,
+        path: Path,
+        cancel: Cancellation,
+        userdata: Any,
+        mode: int = READABLE,
     ) -> None:
         if cancel.is_set():
             raise Cancelled
-        opened = self._fetcher.open(file, userdata)
+        opened = self._fetcher.open(file, userdata, cancel=cancel)
         with opened.stream as stream, _created(path, mode) as target:
             source = _descriptor(stream)
             if source is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from compute_ref.assets.plan import Plan
+from compute_ref.cancellation import Cancellation
 from compute_ref.clock import Clock
 from compute_ref.jobs.calls import Call, CallFailed
 from compute_ref.jobs.endings import Ending
@@ -53,12 +54,20 @@ class Jobs(Protocol):
 
 
 class Provision(Protocol):
-    """Puts inputs and algorithm of a plan in place; raises DataFailed or AlgorithmFailed."""
+    """Puts what a plan names into folders.
 
-    def __call__(
-        self, plan: Plan, folders: Folders, cancel: threading.Event, log: Callable[[str], None]
+    Gives up soon after `cancel`, and tells the consumer through `log`.
+    """
+
+    def data(
+        self, plan: Plan, folders: Folders, cancel: Cancellation, log: Callable[[str], None]
     ) -> object:
-        """Fill `folders`; give up soon after `cancel`; tell the consumer through `log`."""
+        """The datasets, or DataFailed."""
+
+    def algorithm(
+        self, plan: Plan, folders: Folders, cancel: Cancellation, log: Callable[[str], None]
+    ) -> object:
+        """The algorithm, or AlgorithmFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +105,10 @@ class Turn:
         self.ticket: Ticket = (job.job_id, job.run)
         self.begun = False
         self.worker: threading.Thread | None = None
-        self.cancel = threading.Event()
+        self.cancel = Cancellation()
         self.given_up = threading.Event()
         self.folders = house.workspaces.run(job.job_id, job.run)
-        self.messages = Messages(self.folders.root / "messages", house.clock)
+        self.messages = Messages(self.folders.root / "messages", house.clock, self.deleted)
         self.notices = Notices(house.hooks)
         self.mailbox = Mailbox(
             house.clock,
@@ -111,6 +120,14 @@ class Turn:
     def draft(self) -> Path:
         """Where results are gathered before they are published."""
         return self.folders.root / "draft"
+
+    def deleted(self) -> bool:
+        """Whether the job is gone, or going, by a delete."""
+        try:
+            self.house.store.get(self.ticket[0])
+        except JobUnknown:
+            return True
+        return False
 
     def change(self, change: Change, *, sync: bool = False) -> Job:
         """Store a change of this run; raises Left where it is not ours to change any more."""

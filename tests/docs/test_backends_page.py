@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from dataclasses import fields
@@ -48,6 +49,22 @@ def test_every_exit_leads_where_the_page_says(reason: ExitReason) -> None:
 def test_the_example_is_shown_as_it_is(file: str) -> None:
     shown = re.findall(rf"`{file}`:\n\n```\w+\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     assert shown == [(EXAMPLE / file).read_text(encoding="utf-8")]
+
+
+def test_a_whole_backend_takes_less_than_eighty_lines_of_code() -> None:
+    text = (EXAMPLE / "compute_ref_nohup" / "__init__.py").read_text(encoding="utf-8")
+    told = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)  # a docstring
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    code = [
+        line
+        for number, line in enumerate(text.splitlines(), 1)
+        if number not in told and line.strip() and not line.lstrip().startswith("#")
+    ]
+    assert 50 < len(code) < 80
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\((?!https?://)([^)#]+)", PAGE))

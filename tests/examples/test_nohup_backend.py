@@ -35,7 +35,7 @@ def record(server: Server, run: Run) -> Path:
 def test_a_process_id_that_is_used_again_is_not_mistaken(server: Server, changed: str) -> None:
     run = server.run("true")
     with subprocess.Popen(["sleep", f"{PATIENCE}"], start_new_session=True) as stranger:
-        start, boot = _birth(stranger.pid)
+        start, boot = _birth(stranger.pid).split()
         start, boot = (f"1{start}", boot) if changed == "start" else (start, f"{boot}0")
         record(server, run).symlink_to(f"{stranger.pid} {start} {boot}")
         assert server.end(server.backend.find(server.name(run))) == LOST

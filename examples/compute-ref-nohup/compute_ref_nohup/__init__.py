@@ -1,12 +1,12 @@
 """Runs algorithms as plain processes, each below a shell that outlives the server."""
 
 import os
-import select
 import signal
 import subprocess
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from multiprocessing import connection
 from pathlib import Path
 
 from compute_ref import plugins
@@ -43,46 +43,38 @@ class NohupBackend(plugins.Backend):
         name = self.name(run.job_id, run.number)
         keeper, go = _start(run, self._records / name), b""
         with suppress(FileExistsError):
-            (self._records / name).symlink_to(" ".join((str(keeper.pid), *_birth(keeper.pid))))
+            (self._records / name).symlink_to(f"{keeper.pid} {_birth(keeper.pid)}")
             go = b"go\n"
         threading.Thread(target=keeper.communicate, args=(go,), daemon=True).start()
         return plugins.Handle(name)
 
     def find(self, name: str) -> plugins.Handle | None:
-        """By its record, unless a stop was there before the launch."""
-        with suppress(FileNotFoundError):
-            if (self._records / name).readlink().name != "never":
-                return plugins.Handle(name)
-        return None
+        """By the record of its keeper; a stop before the launch left another one."""
+        return plugins.Handle(name) if " " in self._recorded(name) else None
 
     def list(self) -> Collection[str]:
         """All that can be found."""
-        names = (record.name for record in self._records.iterdir() if not record.suffix)
-        return [name for name in names if self.find(name)]
+        return [record.name for record in self._records.iterdir() if self.find(record.name)]
 
     def wait(self, handle: plugins.Handle, timeout: float | None) -> plugins.Exit | None:
         """For the keeper's end, and with it that of its process group."""
         with suppress(*GONE), os.fdopen(os.pidfd_open(self._keeper(handle.name))) as keeper:
-            poll = select.poll()
-            poll.register(keeper, select.POLLIN)
-            if not poll.poll(None if timeout is None else timeout * 1000):
+            if not connection.wait([keeper.fileno()], timeout):
                 return None
-        with suppress(FileNotFoundError):
-            return plugins.Exit(int((self._records / f"{handle.name}.exit").readlink().name))
-        return plugins.Exit(None, plugins.ExitReason.LOST)
+        code = self._recorded(f"{handle.name}.exit")
+        return plugins.Exit(int(code)) if code else plugins.Exit(None, plugins.ExitReason.LOST)
 
     def stop(self, name: str, grace: float) -> None:
         """Be on record before a launch, or else TERM, the grace, KILL."""
         with suppress(FileExistsError, FileNotFoundError):
             (self._records / name).symlink_to("never")
-        for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, None)):
-            with suppress(*GONE):
-                keeper = self._keeper(name)
-                if number == signal.SIGKILL:  # on record before anybody sees it dead
-                    with suppress(FileExistsError):
-                        (self._records / f"{name}.exit").symlink_to(str(128 + number))
-                os.killpg(keeper, number)
-                self.wait(plugins.Handle(name), patience)
+        with suppress(*GONE):
+            os.killpg(self._keeper(name), signal.SIGTERM)
+            if self.wait(plugins.Handle(name), grace) is None:
+                with suppress(FileExistsError):  # on record before anybody sees it dead
+                    (self._records / f"{name}.exit").symlink_to(str(128 + signal.SIGKILL))
+                os.killpg(self._keeper(name), signal.SIGKILL)
+                self.wait(plugins.Handle(name), None)
 
     def remove(self, name: str) -> None:
         """Stop it at once and forget it."""
@@ -90,9 +82,14 @@ class NohupBackend(plugins.Backend):
         for record in (name, f"{name}.exit"):
             (self._records / record).unlink(missing_ok=True)
 
+    def _recorded(self, name: str) -> str:
+        with suppress(FileNotFoundError):
+            return str((self._records / name).readlink())
+        return ""
+
     def _keeper(self, name: str) -> int:
-        pid, *birth = (self._records / name).readlink().name.split()
-        if birth != _birth(pid):
+        pid, _, birth = self._recorded(name).partition(" ")
+        if not birth or birth != _birth(pid):
             raise ProcessLookupError(pid)
         return int(pid)
 
@@ -107,11 +104,11 @@ def _start(run: plugins.Run, record: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def _birth(pid: int | str) -> list[str]:
+def _birth(pid: int | str) -> str:
     """A process's start in ticks, and the boot: together no later process of its id has them."""
     stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     boot = Path("/proc/sys/kernel/random/boot_id").read_text()
-    return [stat.rpartition(")")[2].split()[19], boot.strip()]
+    return f"{stat.rpartition(')')[2].split()[19]} {boot.strip()}"
 
 
 @plugins.hookimpl

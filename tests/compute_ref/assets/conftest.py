@@ -21,7 +21,8 @@ from compute_ref.assets.fetching import Fetcher
 from compute_ref.assets.plan import Order, Plan
 from compute_ref.assets.requests import AlgorithmRequest, AssetRequest, StartRequest
 from compute_ref.assets.web import GuardedClient, WebFiles
-from compute_ref.plugins import OpenFile, hookspecs
+from compute_ref.cancellation import Cancellation
+from compute_ref.plugins import OpenFile, WebClient, hookspecs
 from compute_ref.settings import Environment, Trust
 
 DATA = "did:op:" + "a" * 64
@@ -165,6 +166,9 @@ class NoWeb:
         self, url: str, method: str = "GET", headers: Mapping[str, str] | None = None
     ) -> OpenFile:
         raise AssertionError("asked for a URL")
+
+    def cancelled_by(self, cancel: Cancellation) -> WebClient:
+        return self
 
 
 class QuietServer(http.server.ThreadingHTTPServer):

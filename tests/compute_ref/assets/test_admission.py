@@ -95,6 +95,19 @@ def test_a_document_without_a_chain_gets_the_first_environment(world: World) -> 
     del document["chainId"]
     world.write(document)
     assert world.admit(world.start()).environment == "one"
+    assert world.admit(world.start(environment="one")).environment == "one"
+
+
+def test_an_environment_of_another_chain_than_the_datasets_is_refused(world: World) -> None:
+    world.environments = [
+        Environment("here", "local", chains=(1, 8996)),
+        Environment("there", "local", chains=(1,)),
+    ]
+    elsewhere = world.start(environment="there")
+    for refuse in (world.admit, world.admission().quote):
+        with pytest.raises(EnvironmentUnknown):
+            refuse(elsewhere)
+    assert world.admit(world.start(environment="here")).environment == "here"
 
 
 def test_an_unknown_environment_is_refused_first(world: World) -> None:

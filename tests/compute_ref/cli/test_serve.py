@@ -155,6 +155,17 @@ def no_sandbox_by_variable(place: Place) -> tuple[str, ...]:
     return "COMPUTE_REF_BACKENDS_LOCAL_SANDBOX: backends.local.sandbox: no sandbox", "Install"
 
 
+def no_sandbox_elsewhere(place: Place) -> tuple[str, ...]:
+    place.configure("", {"port = 0": 'port = 0\nhost = "127.1"'})  # not plainly a loopback
+    place.variables["PATH"] = ""
+    return f"{place.file}: server.host: no sandbox", "address of loopback", "Install bubblewrap"
+
+
+def no_sandbox_elsewhere_by_variable(place: Place) -> tuple[str, ...]:
+    place.variables |= {"PATH": "", "COMPUTE_REF_SERVER_HOST": "127.1"}
+    return "COMPUTE_REF_SERVER_HOST: server.host: no sandbox", "loopback", "Install bubblewrap"
+
+
 def no_folder(place: Place) -> tuple[str, ...]:
     place.data.parent.joinpath("file").touch()
     place.configure("", {'"data"': '"file/data"'})
@@ -186,7 +197,8 @@ def two_plugins(place: Place) -> tuple[str, ...]:
 
 SPOILT = [
     *(wrong_key, wrong_type, wrong_path, unknown_backend, wrong_option, wrong_variable),
-    *(no_sandbox, no_sandbox_by_variable, no_folder, damaged_store, unsafe_key, two_plugins),
+    *(no_sandbox, no_sandbox_by_variable, no_sandbox_elsewhere, no_sandbox_elsewhere_by_variable),
+    *(no_folder, damaged_store, unsafe_key, two_plugins),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import logging
@@ -154,6 +155,53 @@ def let_deadlines_pass(server: ComputeApp, question: str) -> None:
     server.clock.advance(settings.deadlines.plugin_call)
     if question == "read":
         server.clock.advance(settings.fetching.timeout)
+
+
+QUESTIONS = {"resolve_did", "verify_order", "open_file", "reading a file"}
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of all threads that begin during the test."""
+    names: list[str] = []
+    begin = threading.Thread.start
+
+    def note(thread: threading.Thread) -> None:
+        names.append(thread.name)
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", note)
+    return names
+
+
+def shelve(server: ComputeApp, algorithm: dict[str, Any]) -> None:
+    """Put the `algorithm`, and a dataset that trusts it and its file, into the catalogue."""
+    trusted = {
+        "did": ALGORITHM,
+        "filesChecksum": hashlib.sha256(CODE).hexdigest(),
+        "containerSectionChecksum": container_checksum("sh $ALGO", ""),
+    }
+    (server.catalogue / "code").write_bytes(CODE)
+    (server.catalogue / "algorithm.json").write_text(json.dumps(algorithm))
+    ddo = sample_ddo(publisherTrustedAlgorithms=[trusted])
+    (server.catalogue / "sample.json").write_text(json.dumps(ddo))
+
+
+def test_what_is_built_in_is_asked_on_the_requests_own_thread(begun: list[str]) -> None:
+    ddo = algorithm()
+    ddo["services"][0]["files"] = [{"type": "file", "path": "code"}]
+    with compute_app(two_threads) as server:
+        shelve(server, ddo)
+        assert start_published(server).status_int == 200
+        assert file_info(server).json[0]["valid"] is True
+    assert QUESTIONS.isdisjoint(begun)
+
+
+def test_a_plugin_is_asked_on_a_thread_of_its_own(begun: list[str]) -> None:
+    with compute_app(two_threads, plugins=(Hanging("nothing"),)) as server:
+        shelve(server, algorithm())
+        assert start_published(server).status_int == 200
+    assert set(begun) >= QUESTIONS
 
 
 @each_request

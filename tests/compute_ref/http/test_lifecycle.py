@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import threading
+from contextlib import closing
+from dataclasses import replace
 
-from compute_ref.testing.kit import DATASET, ComputeApp
+from compute_ref.settings import Settings
+from compute_ref.testing import compute_app as app_with
+from compute_ref.testing.kit import DATASET, ComputeApp, sample_ddo
+from tests.compute_ref.assets.conftest import Script
 
 COMPUTE = "/api/services/compute"
+PATIENCE = 20  # seconds; far below what a fetch waits for a silent server
 
 
 def test_a_start_is_answered_with_one_job_that_warms_up(compute_app: ComputeApp) -> None:
@@ -114,3 +122,28 @@ def test_parallel_starts_lose_none_and_take_none_twice(compute_app: ComputeApp) 
     for job in jobs:
         assert compute_app.finished(job["jobId"])["finishReason"] == "completed"
     assert compute_app.instant.most_at_once <= 4
+
+
+def fetching_anywhere(settings: Settings) -> Settings:
+    return replace(settings, fetching=replace(settings.fetching, allow_private_urls=True))
+
+
+def test_a_stop_lets_go_of_a_server_of_data_that_answers_nothing() -> None:
+    asked = threading.Event()
+
+    def silent(connection: socket.socket, ended: threading.Event) -> None:
+        asked.set()
+        ended.wait()
+
+    ddo = sample_ddo()
+    with closing(Script(silent)) as script, app_with(fetching_anywhere) as server:
+        ddo["services"][0]["files"] = [{"type": "url", "url": script.url}]
+        (server.catalogue / "sample.json").write_text(json.dumps(ddo))
+        consumer = server.consumer()
+        job_id = consumer.start().json[0]["jobId"]
+        assert asked.wait(PATIENCE)
+        (fetching,) = (t for t in threading.enumerate() if t.name == f"provisioning {job_id}")
+        assert consumer.stop(job_id).status_int == 200
+        assert server.finished(job_id)["finishReason"] == "stopped"
+        fetching.join(PATIENCE)
+        assert not fetching.is_alive()

@@ -14,10 +14,10 @@ import pluggy
 import pytest
 
 from compute_ref.assets.plan import Algorithm, Dataset, Order, Plan
+from compute_ref.cancellation import Cancellation
 from compute_ref.jobs.engine import Engine
 from compute_ref.jobs.model import Job, Passage, Status
 from compute_ref.jobs.store import Store
-from compute_ref.jobs.turn import Provision
 from compute_ref.jobs.workspace import Workspaces
 from compute_ref.plugins import Folders, hookimpl, hookspecs, run_name
 from compute_ref.settings import Deadlines, Environment, Queue, Retention
@@ -56,11 +56,31 @@ def plan_of(code: str, transaction: str = "0x1", output: dict[str, Any] | None =
     )
 
 
+def nothing(*_: object) -> None:
+    pass
+
+
 def put_in_place(
     plan: Plan, folders: Folders, cancel: threading.Event | None, log: Callable[[str], object]
 ) -> None:
     (folders.transformations / "algorithm").write_text(plan.algorithm.rawcode)
     log("The algorithm is in place.")
+
+
+Fill = Callable[[Plan, Folders, Cancellation, Callable[[str], None]], object]
+
+
+class Provisioning:
+    """Does for each half what the world's test has told by then."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def data(self, *about: Any) -> None:
+        self._world.provide_data(*about)
+
+    def algorithm(self, *about: Any) -> None:
+        self._world.provide_algorithm(*about)
 
 
 class World:
@@ -76,7 +96,8 @@ class World:
         self.plugins = pluggy.PluginManager("compute_ref")
         self.plugins.add_hookspecs(hookspecs)
         self.plugins.register(self.watcher)
-        self.provision: Provision = put_in_place
+        self.provide_data: Fill = nothing
+        self.provide_algorithm: Fill = put_in_place
         self._engine: Engine | None = None
         self._numbers = itertools.count()
 
@@ -100,18 +121,13 @@ class World:
             self.store,
             {"local": self.backend},
             {"local": environment},
-            self._provision,
+            Provisioning(self),
             self.plugins.hook,
             self.workspaces,
             self.deadlines,
             self.retention,
             self.clock,
         )
-
-    def _provision(
-        self, plan: Plan, folders: Folders, cancel: threading.Event, log: Callable[[str], None]
-    ) -> None:
-        self.provision(plan, folders, cancel, log)  # as the test has it by then
 
     def accept(self, *lines: str, owner: str = OWNER, **fields: Any) -> str:
         """Store a job that does what `lines` tell the instant backend; return its id."""

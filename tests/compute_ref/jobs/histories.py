@@ -10,10 +10,11 @@ from compute_ref.jobs.compaction import JOURNAL
 from compute_ref.jobs.entries import Entry
 from compute_ref.jobs.journal import Journal
 from compute_ref.jobs.records import Change
-from tests.compute_ref.jobs.fallible import Call, FallibleDisk, Pick, least, most
+from tests.compute_ref.jobs.fallible import Call, FallibleDisk, Inode, Pick, least, most
 
 Contents = dict[tuple[str, str], dict[str, Any]]
 
+LONG: Final = "x" * 700  # more than a page of the disk
 LOOKING: Final = {"read", "load", "open", "close"}  # changes nothing that a crash could leave
 
 
@@ -104,3 +105,29 @@ def changed(state: Contents, changes: tuple[Change, ...]) -> Contents:
         if document is not None:
             after[table, key] = document
     return after
+
+
+def put(key: str, text: str = "", table: str = "jobs") -> Change:
+    return table, key, {"text": text}
+
+
+def data_of(disk: FallibleDisk) -> bytes:
+    return bytes(disk.files[JOURNAL].data)
+
+
+def holding(data: bytes) -> FallibleDisk:
+    return FallibleDisk({JOURNAL: Inode.holding(data)})
+
+
+def written(*records: list[Change], close: bool = False) -> tuple[bytes, list[int]]:
+    """The file of a server that wrote these, each waited for, and where each record begins."""
+    disk = FallibleDisk()
+    journal = opened(disk)
+    places = []
+    for record in records:
+        places.append(journal.end)
+        journal.wait_durable(journal.apply(record))
+    places.append(journal.end)
+    if close:
+        journal.close()
+    return data_of(disk), places

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
-from compute_ref.assets.plan import Plan
 from compute_ref.jobs.model import FinishReason, Job, ResultType, Status, StopRequest
 from compute_ref.jobs.provisioning import AlgorithmFailed, DataFailed
-from compute_ref.plugins import Folders, hookimpl
-from compute_ref.refusals import JobUnknown
+from compute_ref.plugins import hookimpl
 from compute_ref.settings import Queue
 from tests.compute_ref.jobs.conftest import MakeWorld, World
 
@@ -70,19 +68,19 @@ def test_a_backend_that_ended_a_run_for_time_shows_the_time_limit(world: World) 
 
 
 @pytest.mark.parametrize(
-    ("failure", "status", "reason"),
+    ("half", "failure", "status", "reason"),
     [
-        (DataFailed, 31, FinishReason.DATA_PROVISIONING),
-        (AlgorithmFailed, 32, FinishReason.ALGORITHM_PROVISIONING),
+        ("provide_data", DataFailed, 31, FinishReason.DATA_PROVISIONING),
+        ("provide_algorithm", AlgorithmFailed, 32, FinishReason.ALGORITHM_PROVISIONING),
     ],
 )
 def test_failed_provisioning_ends_at_its_own_status_with_the_reason_in_both_logs(
-    world: World, failure: type[Exception], status: int, reason: FinishReason
+    world: World, half: str, failure: type[Exception], status: int, reason: FinishReason
 ) -> None:
     def fail(*_: Any, **__: Any) -> NoReturn:
         raise failure("The file at https://secret.example/x was not there.")
 
-    world.provision = fail
+    setattr(world, half, fail)
     job = world.final(world.submit())
     assert (job.status, job.finish_reason) == (status, reason)
     for name in ("algorithm.log", "configuration.log"):
@@ -213,147 +211,3 @@ def test_more_output_files_than_allowed_publish_logs_only(make_world: MakeWorld)
     job = world.final(world.submit("write a 1", "write b 1", "write c 1"))
     assert job.finish_reason is FinishReason.STORAGE
     assert {result.type for result in job.results}.isdisjoint({ResultType.OUTPUT})
-
-
-# Stop and delete
-
-
-def stop(world: World, job_id: str) -> None:
-    world.store.ask_stop([job_id], None)
-    world.engine.stop([job_id])
-
-
-def test_a_queued_job_stops_at_once_without_a_place(make_world: MakeWorld) -> None:
-    world = make_world(maxJobs=1).open()
-    world.await_status(world.submit("stay"), 40)
-    job_id = world.submit()
-    stop(world, job_id)
-    job = world.store.get(job_id)
-    assert (job.status, job.finish_reason) == (70, FinishReason.STOPPED)
-    assert [p.status for p in job.history] == [1, 60, 70]
-    assert b"stopped" in world.result(job, "algorithm.log")
-
-
-def test_a_running_job_stops_and_its_outputs_are_published(world: World) -> None:
-    job_id = world.submit("stay", "write a 1")
-    world.await_status(job_id, 40)
-    stop(world, job_id)
-    assert world.backend.running == 0
-    job = world.final(job_id)
-    assert (job.status, job.stop_request) == (70, StopRequest.ASKED)
-    assert (job.finish_reason, job.exit_code) == (FinishReason.STOPPED, 143)
-    assert [p.status for p in job.history][-3:] == [50, 60, 70]
-    assert world.result(job, "a") == b"1\n"
-
-
-def test_a_stop_while_inputs_are_fetched_does_not_wait_for_them(world: World) -> None:
-    fetching, cancelled = threading.Event(), threading.Event()
-
-    def slow(
-        plan: Plan, folders: Folders, cancel: threading.Event, log: Callable[[str], None]
-    ) -> None:
-        fetching.set()
-        if cancel.wait(20):
-            cancelled.set()
-
-    world.provision = slow
-    job_id = world.submit()
-    assert fetching.wait(20)
-    stop(world, job_id)
-    job = world.final(job_id)
-    assert (job.status, job.finish_reason) == (70, FinishReason.STOPPED)
-    assert job.launched is None
-    assert cancelled.wait(20)
-
-
-@pytest.mark.parametrize("hook", ["filter_results", "publish_results"])
-def test_a_stop_while_results_are_made_changes_nothing(world: World, hook: str) -> None:
-    reached, go_on = threading.Event(), threading.Event()
-
-    class Slow:
-        pass
-
-    def wait(job: Job, folder: Path) -> None:
-        reached.set()
-        go_on.wait(20)
-
-    setattr(Slow, hook, staticmethod(hookimpl(wait)))
-    world.plugins.register(Slow())
-    job_id = world.submit("write a 1")
-    assert reached.wait(20)
-    stop(world, job_id)
-    go_on.set()
-    job = world.final(job_id)
-    assert job.finish_reason is FinishReason.COMPLETED
-    assert world.result(job, "a") == b"1\n"
-
-
-def test_a_stop_of_a_final_job_changes_nothing(world: World) -> None:
-    before = world.final(world.submit())
-    stop(world, before.job_id)
-    assert world.store.get(before.job_id) == before
-
-
-def test_a_stop_while_the_launch_hangs_is_answered_and_the_late_run_removed(world: World) -> None:
-    job_id = world.submit("hang launch", "stay")
-    assert world.backend.await_call("launch")
-    answered = threading.Thread(target=stop, args=(world, job_id))
-    answered.start()
-    job = world.final(job_id, nudge=1)
-    answered.join(20)
-    assert not answered.is_alive()
-    assert (job.status, job.finish_reason) == (70, FinishReason.STOPPED)
-    world.await_idle()
-    world.backend.release()
-    name = f"compute-ref-{job_id}-1"
-    world.await_(lambda: world.backend.most_at_once == 1)
-    world.await_(lambda: name not in world.backend.runs)
-
-
-def test_many_jobs_stop_together(make_world: MakeWorld) -> None:
-    world = make_world(maxJobs=8).open()
-    ids = [world.submit("stay") for _ in range(12)]
-    for job_id in ids[:8]:
-        world.await_status(job_id, 40)
-    world.store.ask_stop(ids, None)
-    world.engine.stop(ids)
-    assert world.backend.running == 0
-    assert {world.final(job_id).finish_reason for job_id in ids} == {FinishReason.STOPPED}
-
-
-@pytest.mark.parametrize("lines", [(), ("stay",), ("stay", "write deep/file 1")])
-def test_a_deleted_job_leaves_nothing(world: World, lines: tuple[str, ...]) -> None:
-    job_id = world.submit(*lines)
-    world.await_status(job_id, 40)
-    world.store.ask_delete([job_id], None)
-    world.engine.delete([job_id])
-    with pytest.raises(JobUnknown):
-        world.store.get(job_id, deleting=True)
-    assert world.backend.runs == {}
-    assert not world.workspaces.run(job_id, 1).root.parent.exists()
-    world.final(world.submit())
-
-
-def test_a_queued_job_is_deleted_without_ever_running(make_world: MakeWorld) -> None:
-    world = make_world(maxJobs=1).open()
-    world.await_status(world.submit("stay"), 40)
-    job_id = world.submit("write a 1")
-    world.store.ask_delete([job_id], None)
-    world.engine.delete([job_id])
-    assert ("launch", f"compute-ref-{job_id}-1") not in world.backend.calls
-    assert not world.workspaces.run(job_id, 1).root.parent.exists()
-
-
-def test_deletes_that_race_with_the_run_leave_no_record_folder_or_run(world: World) -> None:
-    for _ in range(30):
-        job_id = world.submit("write a 1")
-        world.store.ask_delete([job_id], None)
-        threads = [threading.Thread(target=world.engine.delete, args=([job_id],)) for _ in "12"]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(20)
-        assert not world.workspaces.run(job_id, 1).root.parent.exists()
-    world.await_idle()
-    assert world.backend.runs == {}
-    assert world.store.unfinished() == []

@@ -279,19 +279,43 @@ def test_a_listener_that_raises_keeps_no_other_from_hearing(
 
 
 @pytest.mark.parametrize("kind", [Hanging, Raising])
-def test_provisioning_that_hangs_or_raises_ends_at_31(
-    make_world: MakeWorld, kind: type[Guest]
+@pytest.mark.parametrize(
+    ("half", "status", "reason"),
+    [
+        ("provide_data", 31, FinishReason.DATA_PROVISIONING),
+        ("provide_algorithm", 32, FinishReason.ALGORITHM_PROVISIONING),
+    ],
+)
+def test_provisioning_that_hangs_or_raises_ends_at_the_status_of_its_half(
+    make_world: MakeWorld, kind: type[Guest], half: str, status: int, reason: FinishReason
 ) -> None:
     world = make_world(maxJobs=1).open()
-    guest, usual = kind(), world.provision
-    world.provision = lambda *_: guest.act()
+    guest, usual = kind(), getattr(world, half)
+    setattr(world, half, lambda *_: guest.act())
     job = world.final(world.submit(), nudge=30)
     assert_readable(job)
-    assert (job.status, job.finish_reason) == (31, FinishReason.DATA_PROVISIONING)
-    world.provision = usual
+    assert (job.status, job.finish_reason) == (status, reason)
+    setattr(world, half, usual)
     assert_well_again(world)
     if isinstance(guest, Hanging):
         guest.released.set()
+
+
+def test_inputs_and_algorithm_share_one_deadline(world: World) -> None:
+    guest, hangs, begun = Hanging(), threading.Event(), world.clock.ticks()
+    most = world.deadlines.provisioning
+
+    def hang(*_: object) -> None:
+        hangs.set()
+        guest.act()
+
+    world.provide_data = lambda *_: world.clock.advance(0.9 * most)
+    world.provide_algorithm = hang
+    job_id = world.submit()
+    assert hangs.wait(PATIENCE)
+    assert world.final(job_id, nudge=1).status == 32
+    guest.released.set()
+    assert world.clock.ticks() - begun < 1.5 * most
 
 
 def test_a_fault_of_the_server_itself_ends_the_job_and_frees_the_worker(

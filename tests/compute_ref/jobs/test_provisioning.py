@@ -8,8 +8,7 @@ import io
 import json
 import os
 import stat
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -20,6 +19,7 @@ import pytest
 from compute_ref.assets.catalogue import Catalogue
 from compute_ref.assets.fetching import Fetcher
 from compute_ref.assets.plan import RAW, Algorithm, Dataset, Plan
+from compute_ref.cancellation import Cancellation
 from compute_ref.jobs import copies
 from compute_ref.jobs.provisioning import AlgorithmFailed, Cancelled, DataFailed, Provisioner
 from compute_ref.jobs.workspace import Workspaces
@@ -32,6 +32,7 @@ from compute_ref.plugins import (
     hookimpl,
     hookspecs,
 )
+from tests.compute_ref.assets.conftest import NoWeb
 
 DATA, ALGO = "did:op:" + "a" * 64, "did:op:" + "c" * 64
 HERE = "http://here"
@@ -74,15 +75,6 @@ class Streams:
         return OpenFile(self.act())
 
 
-class NoWeb:
-    """A web client where nothing is to be fetched over the web."""
-
-    def open(
-        self, url: str, method: str = "GET", headers: Mapping[str, str] | None = None
-    ) -> OpenFile:
-        raise AssertionError("asked for a URL")
-
-
 class Place:
     """A catalogue, a workspace, and a provisioner between them."""
 
@@ -100,7 +92,7 @@ class Place:
         plugins.register(self.streams)
         self.hooks = plugins.hook
         self.workspaces = Workspaces(folder / "data", sync=False)
-        self.cancel = threading.Event()
+        self.cancel = Cancellation()
         self.lines: list[str] = []
 
     def provision(
@@ -109,7 +101,9 @@ class Place:
         plan = Plan("local", datasets, algorithm or raw(), (), False, None, {})
         folders = self.workspaces.fresh("job-a", 1)
         fetcher = Fetcher(self.hooks, NoWeb(), most_bytes)
-        Provisioner(fetcher, HERE)(plan, folders, self.cancel, self.lines.append)
+        provisioner = Provisioner(fetcher, HERE)
+        provisioner.data(plan, folders, self.cancel, self.lines.append)
+        provisioner.algorithm(plan, folders, self.cancel, self.lines.append)
         return folders
 
 

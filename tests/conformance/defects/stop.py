@@ -167,18 +167,18 @@ def without_log(wrong: Wrong) -> None:
 
 @defect("stop-only-while-running", "CE-STOP-EARLY", calls=3)
 def only_while_running(wrong: Wrong) -> None:
-    provision, ask = Provisioner.__call__, Mailbox.ask_stop
+    usual, ask = Provisioner.data, Mailbox.ask_stop
 
     def slow(self: Provisioner, plan: Plan, *about: Any) -> None:
         if "stay" in plan.algorithm.rawcode:  # long enough for a stop to come before it runs
             time.sleep(0.2)
-        provision(self, plan, *about)
+        usual(self, plan, *about)
 
     def ignored(self: Mailbox) -> None:
         if self._alive:
             ask(self)
 
-    wrong.patch(Provisioner, "__call__", slow)
+    wrong.patch(Provisioner, "data", slow)
     wrong.patch(Mailbox, "ask_stop", ignored)
 
 
