@@ -53,6 +53,7 @@ ROOMS = {
     "http": {"plugins", "identity", "assets", "jobs", "services"},
     "client": {"identity"},
     "demo": {"identity"},
+    "judged": {"assets", "plugins", "app"},
 }
 #: rooms of guests: how deep in them a guest's package lies
 GUESTS = {"backends": 0, "examples": 1}

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from email.errors import MultipartInvariantViolationDefect, StartBoundaryNotFoundDefect
 from typing import Any, Final
 
+from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.targets import Target
-from compute_ref.cancellation import Cancellation
 from compute_ref.plugins import FileUnavailable
 
 NO_DEFECTS: Final = (StartBoundaryNotFoundDefect, MultipartInvariantViolationDefect)  # of bodies

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Final, Protocol
 
-from compute_ref.cancellation import Cancellation
+from compute_ref.assets.cancellation import Cancellation
 from compute_ref.plugins import FileObject, FileUnavailable, OpenFile, WebClient
 
 CHUNK: Final = 2**20

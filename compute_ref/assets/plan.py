@@ -7,7 +7,7 @@ what runs (contract: the DDOs as they were at the start).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 RAW: Final = "raw"
@@ -86,8 +86,13 @@ class Plan:
     request: Mapping[str, Any]
 
     def to_document(self) -> dict[str, Any]:
-        """Plain JSON values, for the store."""
-        return asdict(self)
+        """Plain JSON values, for the store; what is in them is not copied."""
+        return {
+            **_shallow(self),
+            "datasets": [_shallow(dataset) for dataset in self.datasets],
+            "algorithm": _shallow(self.algorithm),
+            "orders": [_shallow(order) for order in self.orders],
+        }
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Plan:
@@ -105,3 +110,7 @@ class Plan:
             output=document["output"],
             request=document["request"],
         )
+
+
+def _shallow(part: Plan | Dataset | Algorithm | Order) -> dict[str, Any]:
+    return {field.name: getattr(part, field.name) for field in fields(part)}

@@ -16,9 +16,9 @@ from http.client import HTTPResponse
 from typing import Any, Final
 
 from compute_ref.assets.addresses import Resolver, globally_routable, resolve
+from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.exchanges import SLOW, STALL, Body, Exchange, Terms, Unreachable
 from compute_ref.assets.targets import Target, read_target
-from compute_ref.cancellation import Cancellation
 from compute_ref.plugins import FileObject, FileUnavailable, OpenFile, WebClient, hookimpl
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})

@@ -20,6 +20,7 @@ from compute_ref.identity.keys import KeyFileUnsafe
 from compute_ref.jobs.compaction import JOURNAL
 from compute_ref.jobs.folder import StoreLocked
 from compute_ref.jobs.records import StoreDamaged
+from compute_ref.judged.profile import create_judged, write
 from compute_ref.plugins import BackendUnavailable
 from compute_ref.plugins.registry import BackendUnknown, OptionRefused
 from compute_ref.refusals import StoreUnavailable
@@ -49,12 +50,19 @@ OPEN_FILES: Final = 8_192  # connections, and what each of them may be sending
 @click.option("--port", type=int, help="Port; 0 picks a free one (server.port).")
 @click.option("--data-dir", help="Folder for the store and the jobs (server.data_dir).")
 @click.option("--catalogue", help="Folder of DDOs and files (catalogue.path).")
+@click.option(
+    "--conformance-profile",
+    "profile",
+    type=click.Path(path_type=Path),
+    help="Write there what compute-conformance must know, and serve the assets that it asks for.",
+)
 def serve(
     config: Path | None,
     host: str | None,
     port: int | None,
     data_dir: str | None,
     catalogue: str | None,
+    profile: Path | None,
 ) -> None:
     """Run the server until SIGTERM; running algorithms go on and are taken up again."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -66,7 +74,7 @@ def serve(
         "catalogue.path": catalogue,
     }
     try:
-        app, settings, listening = begin(gather(config, flags=flags))
+        app, settings, listening = begin(gather(config, flags=flags), profile)
     except CANNOT_START as refused:
         raise click.ClickException(one_line(refused)) from refused
     code = serve_app(app, settings, listening)
@@ -74,14 +82,17 @@ def serve(
     os._exit(code)  # a call that hangs in a plug-in's thread must not keep the process
 
 
-def begin(given: Given) -> tuple[ComputeRef, Settings, socket]:
-    """The application, its settings, and where it listens; or one of CANNOT_START."""
+def begin(given: Given, profile: Path | None = None) -> tuple[ComputeRef, Settings, socket]:
+    """The application, its settings, and where it listens; or one of CANNOT_START.
+
+    Where a `profile` for a conformance suite is wanted, it is written.
+    """
     settings = given.settings()
     listening = listen(settings.server)
     server = replace(settings.server, port=listening.getsockname()[1])
     settings = replace(settings, server=server)
     try:
-        return create_app(settings), settings, listening
+        return _made(settings, profile), settings, listening
     except BackendUnknown as unknown:
         place = [one.backend for one in settings.environments].index(unknown.name)
         raise given.error(f"environments[{place}].backend", str(unknown)) from unknown
@@ -101,6 +112,18 @@ def begin(given: Given) -> tuple[ComputeRef, Settings, socket]:
             raise
         mend = f"{one_line(failed)}; name a folder that this user may write to"
         raise given.error("server.data_dir", mend) from failed
+
+
+def _made(settings: Settings, profile: Path | None) -> ComputeRef:
+    if profile is None:
+        return create_app(settings)
+    app, text = create_judged(settings)
+    try:
+        write(text, profile)
+    except OSError:
+        app.close()
+        raise
+    return app
 
 
 def one_line(refused: Exception) -> str:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.plan import Plan
-from compute_ref.cancellation import Cancellation
 from compute_ref.jobs.calls import CallFailed
 from compute_ref.jobs.endings import Ending
 from compute_ref.jobs.launching import name_run

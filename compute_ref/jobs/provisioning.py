@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.ddo import public_ddo
 from compute_ref.assets.fetching import TOO_LARGE, Fetcher, chunks
 from compute_ref.assets.plan import Algorithm, Dataset, Plan, short_did
-from compute_ref.cancellation import Cancellation
 from compute_ref.jobs.copies import copy
 from compute_ref.plugins import FileObject, FileUnavailable, Folders
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.plan import Plan
-from compute_ref.cancellation import Cancellation
 from compute_ref.clock import Clock
 from compute_ref.jobs.calls import Call, CallFailed
 from compute_ref.jobs.endings import Ending

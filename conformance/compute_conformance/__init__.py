@@ -1,32 +1,35 @@
-"""A conformance suite for any server of the Ocean Provider "Compute Endpoints" API."""
+"""A conformance suite for any server of the Ocean Provider "Compute Endpoints" API.
+
+What is offered here is imported when it is used: the plug-in for pytest is loaded in runs of
+other projects as well, which must not pay for it.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from compute_conformance.outcomes import Outcome, Report
-from compute_conformance.profile import Profile, load
-from compute_conformance.runner import EVERYTHING, Selection, run_checks
-from compute_conformance.targets import WSGI, InProcess, Live
-from compute_conformance.verdicts import Verdict
+if TYPE_CHECKING:
+    from compute_conformance.outcomes import Outcome, Report
+    from compute_conformance.profile import Profile, load
+    from compute_conformance.runner import Selection
+    from compute_conformance.running import run
+    from compute_conformance.verdicts import Verdict
 
 __all__ = ["Outcome", "Profile", "Report", "Selection", "Verdict", "load", "run"]
 
-NOTHING: Final = Profile()  #: grants no job
+HOMES: Final = {
+    "Outcome": "outcomes",
+    "Profile": "profile",
+    "Report": "outcomes",
+    "Selection": "runner",
+    "Verdict": "verdicts",
+    "load": "profile",
+    "run": "running",
+}
 
 
-def run(
-    target: str | WSGI,
-    profile: Profile = NOTHING,
-    selection: Selection = EVERYTHING,
-    *,
-    workers: int = 1,
-    first_only: bool = False,
-) -> Report:
-    """Judge a server by its URL, or a WSGI callable in this process.
-
-    `workers` checks run at once; with `first_only` nothing more is looked at once a requirement is
-    seen to be broken. Without a profile only what needs no job is looked at.
-    """
-    judged = Live(target, profile.limits.request) if isinstance(target, str) else InProcess(target)
-    return run_checks(judged, profile, selection, workers=workers, first_only=first_only)
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)

@@ -21,6 +21,9 @@ algorithm
 trusted        published by ``PUBLISHER``
 stranger       published by another
 =============  ====================================================================================
+
+Each service says its role in ``additionalInformation.conformanceRole``, so that whoever serves
+the documents can name them in a profile without knowing this table.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ STRANGER: Final = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
 NOBODY: Final = "0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69"
 OTHER: Final = "0" * 64
 DATA: Final = "the data of this role\n"
+FOLDER: Final = "conformance"  #: of the files, below the documents
 
 
 def did_of(role: str) -> str:
@@ -73,11 +77,11 @@ def assets(
         "repacked": {"publisherTrustedAlgorithms": [_entry("trusted", files, OTHER)]},
         "denied": {"allowRawAlgorithm": True},
     }
-    found: dict[str, Any] = {"data.txt": DATA, "algorithm.txt": code}
+    found: dict[str, Any] = {f"{FOLDER}/data.txt": DATA, f"{FOLDER}/algorithm.txt": code}
     for role, compute in rules.items():
         found[f"{role}.json"] = _dataset(role, chain, _compute(compute))
     found["access.json"] = _dataset("access", chain, {"id": "access", "type": "access"})
-    aside = {**found["second.json"]["services"][0], "id": "aside"}
+    aside = {**found["second.json"]["services"][0], "id": "aside", **_playing("aside")}
     found["second.json"]["services"].append(aside)
     only = [{"type": "address", "values": [NOBODY]}]
     found["denied.json"]["credentials"] = {"allow": only, "deny": []}
@@ -94,6 +98,10 @@ def assets(
 
 def _named(role: str, service: str) -> dict[str, str]:
     return {"documentId": did_of(role), "serviceId": service}
+
+
+def _playing(role: str) -> dict[str, Any]:
+    return {"additionalInformation": {"conformanceRole": role}}
 
 
 def _entry(role: str, files: str, container: str) -> dict[str, str]:
@@ -125,11 +133,11 @@ def _document(role: str, chain: int, owner: str) -> dict[str, Any]:
 
 
 def _dataset(role: str, chain: int, service: Mapping[str, Any]) -> dict[str, Any]:
-    files = [{"type": "file", "path": "data.txt"}]
+    files = [{"type": "file", "path": f"{FOLDER}/data.txt"}]
     return {
         **_document(role, chain, PUBLISHER),
         "metadata": {"type": "dataset", "name": f"Conformance: {role}", "license": "CC0-1.0"},
-        "services": [{"timeout": 0, **service, "files": files}],
+        "services": [{"timeout": 0, **service, **_playing(role), "files": files}],
     }
 
 
@@ -148,7 +156,8 @@ def _algorithm(role: str, chain: int, owner: str, container: Mapping[str, str]) 
                 "id": "access",
                 "type": "access",
                 "timeout": 0,
-                "files": [{"type": "file", "path": "algorithm.txt"}],
+                **_playing(role),
+                "files": [{"type": "file", "path": f"{FOLDER}/algorithm.txt"}],
             }
         ],
     }

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from compute_conformance.budget import Purse
-from compute_conformance.consumers import COMPUTE, ENVIRONMENTS, Consumer
+from compute_conformance.consumers import COMPUTE, ENVIRONMENTS, Consumer, Send
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
 from compute_conformance.scripts import Step, stay
 from compute_conformance.signing import Account
-from compute_conformance.targets import Target
-from compute_conformance.verdicts import Ended, Failed, Inconclusive, expect, given
+from compute_conformance.targets import Target, Unreachable
+from compute_conformance.verdicts import Disabled, Ended, Failed, Inconclusive, expect, given
 
 FINAL = frozenset({31, 32, 70})
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
@@ -32,6 +32,7 @@ class Started:
     job_id: str
     first: Mapping[str, Any]  #: the status object of the answer to its start
     stays: bool = False  #: its algorithm runs until it is stopped
+    at: float = field(default_factory=time.monotonic)  #: when it was
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,17 @@ class Specimen:
     started: Started
     course: Sequence[Mapping[str, Any]]  #: unsigned, from the first answer about it to its end
     signed: Mapping[str, Any]  #: the final job as its owner sees it
+    downloads: dict[int, Answer] = field(default_factory=dict)  #: the first of each result
 
     @property
     def final(self) -> Mapping[str, Any]:
         """The job as it ended, seen unsigned."""
         return self.course[-1]
+
+    def by(self, send: Send) -> Specimen:
+        """The same, for one who sends by `send`."""
+        consumer = self.started.consumer.by(send)
+        return replace(self, started=replace(self.started, consumer=consumer))
 
 
 class Shelf:
@@ -53,22 +60,41 @@ class Shelf:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: dict[str, Any] = {}
-        self.benches: dict[str, Bench] = {}  #: where things were made, to be cleaned
+        self._places: dict[str, _Place] = {}
+        self.benches: list[Bench] = []  #: where things were made, to be cleaned
 
-    def take(self, name: str, bench: Bench, make: Callable[[Bench], T]) -> T:
-        """The thing of a name; whoever asks for one that could not be made is told why."""
+    def take(self, name: str, bench: Bench, make: Callable[[Bench], T]) -> tuple[T, Bench]:
+        """The thing of a name and where it was made; Ended, as it was, where it could not be."""
         with self._lock:
-            if name not in self._made:
-                self.benches[name] = bench
-                try:
-                    self._made[name] = make(bench)
-                except Ended as ended:
-                    self._made[name] = ended
-            found: T = self._made[name]
+            place = self._places.setdefault(name, _Place())
+        with place.lock:
+            if place.made is None:
+                self.benches.append(bench)
+                place.made = _made(bench, make), bench
+            found, bench = place.made
         if isinstance(found, Ended):
             raise found
-        return found
+        return found, bench
+
+    def forget(self, name: str) -> None:
+        """Let the thing be made anew: it was done to what no target may do."""
+        with self._lock:
+            self._places.pop(name, None)
+
+
+class _Place:
+    """Where one thing stands. Who asks for it while it is made waits; others do not."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.made: tuple[Any, Bench] | None = None
+
+
+def _made(bench: Bench, make: Callable[[Bench], T]) -> T | Ended:
+    try:
+        return make(bench)
+    except Ended as ended:
+        return ended
 
 
 @dataclass
@@ -82,16 +108,30 @@ class Bench:
     transcript: list[tuple[Request, Answer]] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     consumers: dict[str, Consumer] = field(default_factory=dict)  #: by lower-case address
+    accounts: list[Account] = field(default_factory=list)  #: of all who sign in the transcript
 
     def send(self, request: Request) -> Answer:
         """Send within the budget; both sides are put on record."""
+        if self.profile.read_only and not reads(request):
+            raise Disabled(f"{request.method} {request.path}", "the profile is read_only")
         self.purse.pay_request()
-        answer = self.target.send(request)
+        answer = self._answer(request)
         self.transcript.append((request, answer))
         self.purse.pay_bytes(len(answer.body))
         if request.method == "POST" and request.path == COMPUTE and answer.status in {200, 201}:
             self.purse.pay_job()
             self._note(answer)
+        return answer
+
+    def _answer(self, request: Request) -> Answer:
+        """The target's; that there was none is put on record as well."""
+        try:
+            answer = self.target.send(request)
+        except Unreachable as error:
+            self.transcript.append((request, Answer(request, 0, {}, str(error).encode())))
+            self.purse.hear(error)
+            raise
+        self.purse.hear()
         return answer
 
     def get(self, path: str, **query: Any) -> Answer:
@@ -108,8 +148,9 @@ class Bench:
 
     def consumer(self) -> Consumer:
         """A consumer whom the target never saw."""
-        consumer = Consumer(Account.new(), self.profile, self.send)
+        consumer = Consumer(self.profile.account(), self.profile, self.send)
         self.consumers[consumer.address.lower()] = consumer
+        self.accounts.append(consumer.account)
         return consumer
 
     def raw(self, **meta: Any) -> dict[str, Any]:
@@ -160,8 +201,10 @@ class Bench:
 
         A job costs a target's owner minutes; whoever changes one makes it for themselves.
         """
-        found = self.shelf.take(name, replace(self, transcript=[], started=[], consumers={}), make)
-        self.transcript += self.shelf.benches[name].transcript
+        fresh = replace(self, transcript=[], started=[], consumers={}, accounts=[])
+        found, bench = self.shelf.take(name, fresh, make)
+        self.transcript += bench.transcript
+        self.accounts += bench.accounts
         return found
 
     def specimen(self, *steps: Step) -> Specimen:
@@ -172,7 +215,16 @@ class Bench:
             course = bench.course(started)
             return Specimen(started, course, bench.signed(started))
 
-        return self.shared(f"specimen {steps}", make)
+        return self.shared(f"specimen {steps}", make).by(self.send)
+
+    def download(self, one: Specimen, index: int = 0) -> Answer:
+        """The answer to the first download of a specimen's result, whichever check asked for it."""
+        with one.started.consumer.turn:
+            if index in one.downloads:
+                self.transcript.append((one.downloads[index].request, one.downloads[index]))
+            else:
+                one.downloads[index] = one.started.consumer.result(one.started.job_id, index)
+        return one.downloads[index]
 
     def look(self, started: Started) -> dict[str, Any]:
         """The job as it is now, asked for unsigned."""
@@ -186,9 +238,12 @@ class Bench:
         with given("a signed look at a job of one's own"):
             return started.consumer.signed_status(started.job_id).job()
 
-    def fetched(self, started: Started, index: int) -> bytes:
+    def fetched(self, one: Started | Specimen, index: int) -> bytes:
         """The bytes of a result, downloaded by the job's owner."""
-        answer = started.consumer.result(started.job_id, index)
+        if isinstance(one, Specimen):
+            answer = self.download(one, index)
+        else:
+            answer = one.consumer.result(one.job_id, index)
         if answer.status != 200:
             raise Inconclusive(f"the download of result {index}", answer)
         return answer.body
@@ -205,7 +260,7 @@ class Bench:
             seen.append(dict(job))
             return final(job)
 
-        self.until(started, there, "to end", self.profile.limits.finish)
+        self._until(started, there, "to end", self.profile.limits.finish)
         return seen
 
     def running(self, started: Started) -> dict[str, Any]:
@@ -224,6 +279,19 @@ class Bench:
         seconds: float,
     ) -> dict[str, Any]:
         """The job, asked for unsigned again and again, once `there` is true of it."""
+        early = started.at + self.purse.quickest(what) - time.monotonic()
+        threading.Event().wait(max(0.0, min(early, seconds)))
+        job = self._until(started, there, what, seconds)
+        self.purse.seen(what, time.monotonic() - started.at)
+        return job
+
+    def _until(
+        self,
+        started: Started,
+        there: Callable[[Mapping[str, Any]], bool],
+        what: str,
+        seconds: float,
+    ) -> dict[str, Any]:
         patience = self.purse.patience(what, seconds)
         pause, end = FIRST_PAUSE, time.monotonic() + patience
         while True:
@@ -234,7 +302,7 @@ class Bench:
                 self.purse.disappoint(what)
                 raise Inconclusive(f"a job {what} within {patience:g} seconds", job)
             threading.Event().wait(pause)
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     def clean(self) -> list[str]:
         """Delete this bench's jobs; returns the ids of those that stay."""
@@ -257,6 +325,11 @@ class Bench:
             self.target.send(started.consumer.owned_request("PUT", jobId=started.job_id))
         answer = self.target.send(started.consumer.owned_request("DELETE", jobId=started.job_id))
         return answer.status in {200, 404}
+
+
+def reads(request: Request) -> bool:
+    """Whether a request changes nothing at a target, not even what it knows of nonces."""
+    return request.method in {"GET", "HEAD", "OPTIONS"} and "signature" not in request.query
 
 
 def environments_of(answer: Answer, chain: int) -> list[Any]:

@@ -9,6 +9,7 @@ from compute_conformance.profile import Budget
 from compute_conformance.verdicts import Inconclusive
 
 SOBERED = 0.02  # of the patience, once a wait was in vain
+SILENCE = 6  # requests in a row that had no answer, after which the target is given up
 
 
 class Purse:
@@ -20,10 +21,30 @@ class Purse:
         self._end = time.monotonic() + budget.seconds
         self._next = 0.0
         self._vain: set[str] = set()
+        self._quickest: dict[str, float] = {}
         self.jobs = self.bytes = self.requests = 0
+        self.closed = ""  #: why nothing more is sent
+        self._unheard = 0
+
+    def close(self, why: str) -> None:
+        """Let nothing more be sent by checks."""
+        self.closed = self.closed or why
+
+    @property
+    def silent(self) -> bool:
+        """Whether the target has fallen silent."""
+        return self._unheard >= SILENCE
+
+    def hear(self, error: Exception | None = None) -> None:
+        """A request had an answer, or `error` instead; a target that fell silent is given up."""
+        self._unheard = 0 if error is None else self._unheard + 1
+        if self.silent:
+            self.close(f"The target gave no answer any more ({error}).")
 
     def pay_request(self) -> None:
         """Wait for one's turn; Inconclusive where jobs, seconds or bytes are used up."""
+        if self.closed:
+            raise Inconclusive("a run that goes on", self.closed)
         with self._lock:
             self._look()
             self.requests += 1
@@ -51,6 +72,14 @@ class Purse:
     def disappoint(self, what: str) -> None:
         """A wait for `what` was in vain."""
         self._vain.add(what)
+
+    def quickest(self, what: str) -> float:
+        """The least seconds in which a job was seen there; to look any sooner would be in vain."""
+        return self._quickest.get(what, 0.0)
+
+    def seen(self, what: str, seconds: float) -> None:
+        """A job was there so long after its start."""
+        self._quickest[what] = min(seconds, self._quickest.get(what, seconds))
 
     def _look(self) -> None:
         for name, spent, most in (

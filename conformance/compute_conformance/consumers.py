@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,13 +22,33 @@ Send = Callable[[Request], Answer]
 
 
 class Consumer:
-    """Makes signed requests, and sends them by `send`. Each request takes the next nonce."""
+    """Makes signed requests, and sends them by `send`. Each request takes the next nonce.
+
+    `turn` is held from the signing of a request until it is answered, so that nonces arrive as
+    they were taken; a check that shares its consumer holds it as long as its own nonces matter.
+    """
 
     def __init__(self, account: Account, profile: Profile, send: Send) -> None:
         self.account, self.profile, self.send = account, profile, send
         self.address = account.address
-        self.nonce = FIRST - 1
-        self._turn = threading.Lock()
+        self.turn = threading.RLock()
+        self._last = [FIRST - 1]
+
+    def by(self, send: Send) -> Consumer:
+        """The same consumer, nonces and all, whose calls are sent by `send`."""
+        other = copy.copy(self)
+        other.send = send
+        return other
+
+    @property
+    def nonce(self) -> int:
+        """The last one that was taken."""
+        return self._last[0]
+
+    @nonce.setter
+    def nonce(self, last: int) -> None:
+        """Say which one was the last."""
+        self._last[0] = last
 
     def next_nonce(self) -> str:
         """One above the last."""
@@ -100,12 +121,16 @@ class Consumer:
             told |= self.signed(told["address"], nonce=params.get("nonce"))
         return Request("DELETE", f"{SERVICES}/deleteAuthToken", query=told)
 
-    # Calls: each is signed and sent before another, so that nonces arrive as they were taken
+    # Calls: each is signed and sent before another
+
+    def ask(self, make: Callable[[], Request]) -> Answer:
+        """Send what `make` signs; of a consumer whom checks share, nothing is sent otherwise."""
+        with self.turn:
+            return self.send(make())
 
     def start(self, *assets: Any, **changes: Any) -> Answer:
         """Start a job."""
-        with self._turn:
-            return self.send(self.start_request(*assets, **changes))
+        return self.ask(lambda: self.start_request(*assets, **changes))
 
     def status(self, **params: Any) -> Answer:
         """Ask for jobs, unsigned."""
@@ -113,20 +138,16 @@ class Consumer:
 
     def signed_status(self, job_id: str) -> Answer:
         """Ask for a job as its owner."""
-        with self._turn:
-            return self.send(self.owned_request("GET", jobId=job_id))
+        return self.ask(lambda: self.owned_request("GET", jobId=job_id))
 
     def stop(self, **params: Any) -> Answer:
         """Stop jobs."""
-        with self._turn:
-            return self.send(self.owned_request("PUT", **params))
+        return self.ask(lambda: self.owned_request("PUT", **params))
 
     def delete(self, **params: Any) -> Answer:
         """Delete jobs."""
-        with self._turn:
-            return self.send(self.owned_request("DELETE", **params))
+        return self.ask(lambda: self.owned_request("DELETE", **params))
 
     def result(self, job_id: str, index: int | str = 0, **params: Any) -> Answer:
         """Download a result."""
-        with self._turn:
-            return self.send(self.result_request(job_id, index, **params))
+        return self.ask(lambda: self.result_request(job_id, index, **params))

@@ -4,8 +4,10 @@ Version 1 of its form:
 
 ``suite``         name, version, and digests of the register and of the page
 ``target``        what was judged
+``profile``       what was said of it, but for the owner's keys and orders
 ``started``       when, in UTC; ``seconds``: how long; ``seed``: repeats the verdicts
 ``wiring``        why nothing could be judged, or ""
+``cut``           why not everything was judged, or ""
 ``conforms``      whether nothing failed
 ``counts``        for each level the number of requirements with each verdict
 ``requirements``  in the register's order, each with its verdict and its checks; a check has what
@@ -25,6 +27,7 @@ from compute_conformance.exchanges import Answer, Request
 from compute_conformance.ledger import ledger
 from compute_conformance.outcomes import Outcome, Report
 from compute_conformance.page import page
+from compute_conformance.profile import told as told_of
 from compute_conformance.requirements import Level, Requirement, register
 
 FORMAT: Final = "compute-conformance report"
@@ -45,10 +48,12 @@ def document(report: Report) -> dict[str, Any]:
         "version": VERSION,
         "suite": suite(),
         "target": report.target,
+        "profile": told_of(report.profile),
         "started": report.started,
         "seconds": round(report.seconds, 3),
         "seed": report.seed,
         "wiring": report.wiring,
+        "cut": report.cut,
         "conforms": report.exit_code == 0,
         "exit": report.exit_code,
         "counts": {level.value: dict(report.counts(level)) for level in Level},
@@ -100,6 +105,7 @@ def _check(outcome: Outcome) -> dict[str, Any]:
         "expected": outcome.expected,
         "observed": _without(outcome.observed, _secrets(outcome)),
         "seconds": round(outcome.seconds, 4),
+        "curl": outcome.script,
         "exchanges": [_exchange(*one, _secrets(outcome)) for one in outcome.transcript],
     }
 

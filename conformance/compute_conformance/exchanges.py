@@ -67,7 +67,7 @@ class Answer:
         """The body as JSON."""
         try:
             return jsons.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Failed("a body of JSON", self) from None
 
     def offered(self) -> Answer:

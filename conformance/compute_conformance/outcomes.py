@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from compute_conformance.checking import Check
 from compute_conformance.exchanges import Answer, Request
+from compute_conformance.profile import Profile
 from compute_conformance.requirements import Level, Requirement
 from compute_conformance.verdicts import Verdict
 
@@ -34,6 +35,7 @@ class Outcome:
     observed: str = ""
     seconds: float = 0
     transcript: Sequence[tuple[Request, Answer]] = ()
+    script: str = ""  #: of a failure: the same requests by curl, signed afresh
 
 
 @dataclass
@@ -41,8 +43,10 @@ class Report:
     """Everything that a run found; the renderings read nothing else."""
 
     target: str
+    profile: Profile = field(default_factory=Profile)
     outcomes: list[Outcome] = field(default_factory=list)
     wiring: str = ""  #: why nothing could be checked
+    cut: str = ""  #: why not everything was checked
     leftovers: list[str] = field(default_factory=list)  #: jobs that could not be deleted
     seed: int = 0
     started: str = ""  #: in UTC, as ISO 8601 writes it
@@ -73,6 +77,6 @@ class Report:
     @property
     def exit_code(self) -> int:
         """0: it conforms as claimed; 1: it does not; 2: that could not be found out."""
-        if self.wiring or self.counts()[Verdict.ERROR]:
+        if self.wiring or self.cut or self.counts()[Verdict.ERROR]:
             return 2
         return 1 if self.broken() else 0

@@ -7,17 +7,21 @@ left out and said to be.
 
 from __future__ import annotations
 
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from compute_conformance.scripts import Step
+from compute_conformance.signing import Account
+from compute_conformance.supplies import Supply
 from compute_conformance.verdicts import Disabled
 
 MAKE: Final = "make"
+KEY: Final = re.compile("0x[0-9a-fA-F]{64}")
 T = TypeVar("T")
 
 
@@ -55,8 +59,8 @@ class Profile:
     capabilities: tuple[str, ...] = ()  #: those claimed; () for all
     access: int = 0  #: the most that is granted
     read_only: bool = False
-    orders: str | tuple[str, ...] = MAKE  #: transfers to be used up, or "make"
-    keys: str | tuple[str, ...] = MAKE  #: private keys to be used in turn, or "make"
+    orders: Mapping[str, Supply] = field(default_factory=dict)  #: by role; others are made up
+    keys: Supply | None = None  #: of accounts that the target never saw; None: they are made
     datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     algorithms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)  #: of scripts.Step, by action
@@ -82,15 +86,22 @@ class Profile:
             raise Disabled(f"an algorithm that can {action}", "the profile has no [code] for it")
         return self.code[action]
 
-    def order(self) -> str:
-        """A transfer that was not used yet."""
-        return "0x" + secrets.token_hex(32)
+    def order(self, role: str) -> str:
+        """A transfer for the asset in this role that was not used yet."""
+        supply = self.orders.get(role)
+        return supply.take() if supply else "0x" + secrets.token_hex(32)
+
+    def account(self) -> Account:
+        """One whom the target never saw."""
+        return Account(bytes.fromhex(self.keys.take()[2:])) if self.keys else Account.new()
 
     def _asset(self, table: str, role: str) -> dict[str, Any]:
         found: Mapping[str, Any] | None = getattr(self, table).get(role)
         if found is None:
             raise Disabled(f"the {role} one of {table}", "the profile names none")
-        return {"transferTxId": self.order(), **found} if "documentId" in found else dict(found)
+        if "documentId" in found and "transferTxId" not in found:
+            return {**found, "transferTxId": self.order(role)}
+        return dict(found)
 
 
 def load(path: Path) -> Profile:
@@ -108,10 +119,37 @@ def from_document(document: Mapping[str, Any]) -> Profile:
     given = dict(document)
     for name, kind in (("limits", Limits), ("budget", Budget)):
         given[name] = _table(kind, given.get(name, {}), f"{name}.")
-    for name in ("capabilities", "orders", "keys"):
-        if isinstance(given.get(name), list):
-            given[name] = tuple(given[name])
+    given["capabilities"] = tuple(given.get("capabilities", ()))
+    given["orders"] = _orders(given.get("orders", MAKE))
+    given["keys"] = _keys(given.get("keys", MAKE))
     return _table(Profile, given, "")
+
+
+def told(profile: Profile) -> dict[str, Any]:
+    """The document that makes such a profile, without the owner's keys and orders."""
+    kept = [one.name for one in fields(Profile) if one.name not in {"orders", "keys"}]
+    found = {name: getattr(profile, name) for name in kept}
+    for name in ("limits", "budget"):
+        found[name] = {key: one for key, one in asdict(found[name]).items() if one is not None}
+    return {**found, "capabilities": list(profile.capabilities)}
+
+
+def _orders(told: Any) -> dict[str, Supply]:
+    if told == MAKE:
+        return {}
+    if not isinstance(told, Mapping) or not all(isinstance(one, list) for one in told.values()):
+        raise ProfileInvalid('orders: must be "make", or a list of transfers for each role')
+    return {role: Supply(f"orders.{role}", things) for role, things in told.items()}
+
+
+def _keys(told: Any) -> Supply | None:
+    if told == MAKE:
+        return None
+    if not isinstance(told, list) or not all(KEY.fullmatch(str(one)) for one in told):
+        raise ProfileInvalid(
+            'keys: must be "make", or a list of private keys, 0x and 64 hex digits'
+        )
+    return Supply("keys", told)
 
 
 def _table(kind: type[T], given: Mapping[str, Any], where: str) -> T:

@@ -28,6 +28,8 @@ class Wire:
     def __init__(self, bench: Bench) -> None:
         if not isinstance(bench.target, Live):
             raise Disabled("a live target", "one in this process has no wire")
+        if bench.profile.read_only:
+            raise Disabled("bytes of any kind", "the profile is read_only")
         self._bench, self._place = bench, urlsplit(bench.target.url)
 
     def head(self, method: str, path: str, *lines: str) -> bytes:

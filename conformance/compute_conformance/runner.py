@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,8 +15,9 @@ from compute_conformance.budget import Purse
 from compute_conformance.checking import Check, all_checks
 from compute_conformance.outcomes import Outcome, Report
 from compute_conformance.profile import Profile
+from compute_conformance.reproducers.curl import by_curl
 from compute_conformance.requirements import Access, Level, Requirement
-from compute_conformance.smoke import wiring
+from compute_conformance.smoke import Miswired, first_environment
 from compute_conformance.targets import Target, Unreachable
 from compute_conformance.verdicts import Disabled, Ended, Inconclusive, Verdict
 
@@ -41,6 +42,7 @@ class Selection:
 
 
 EVERYTHING: Final = Selection()
+ATTEMPTS: Final = 2  # at a check that was given no answer
 
 
 def run_checks(
@@ -56,20 +58,38 @@ def run_checks(
 
     `first_only`: nothing more is looked at once a requirement is seen to be broken.
     """
-    report, begun, purse = Report(target.name), time.monotonic(), Purse(profile.budget)
+    report, begun, purse = Report(target.name, profile), time.monotonic(), Purse(profile.budget)
     report.started = datetime.now(UTC).isoformat(timespec="seconds")
-    report.wiring = wiring(Bench(target, profile, purse))
-    if not report.wiring:
-        with ThreadPoolExecutor(workers, "check") as pool:
-            judge = _Judge(target, profile, purse, report, told)
-            for outcome in pool.map(judge, selected(selection)):
-                report.outcomes.append(outcome)
-                if first_only and outcome.verdict is Verdict.FAIL:
-                    pool.shutdown(cancel_futures=True)
-                    break
-        judge.clean(*judge.shelf.benches.values())
+    try:
+        profile = _with_environment(profile, first_environment(Bench(target, profile, purse)))
+    except Miswired as why:
+        report.wiring = str(why)
+    else:
+        judge = _Judge(target, profile, purse, report, told)
+        _judge_all(judge, selected(selection), workers, first_only=first_only)
+    report.cut = purse.closed
     report.seconds = time.monotonic() - begun
     return report
+
+
+def _with_environment(profile: Profile, first: str) -> Profile:
+    return profile if profile.environment else replace(profile, environment=first)
+
+
+def _judge_all(judge: _Judge, checks: Iterable[Check], workers: int, *, first_only: bool) -> None:
+    """Let the judge look at each; an interruption ends that early, and leaves nothing behind."""
+    report = judge.report
+    with ThreadPoolExecutor(workers, "check") as pool:
+        try:
+            for outcome in pool.map(judge, checks):
+                report.outcomes.append(outcome)
+                if first_only and outcome.verdict is Verdict.FAIL:
+                    break
+        except KeyboardInterrupt:
+            report.outcomes[:] = judge.in_order()
+            judge.purse.close("The run was interrupted.")
+        pool.shutdown(cancel_futures=True)
+    judge.clean(*judge.shelf.benches)
 
 
 def selected(selection: Selection) -> Iterable[Check]:
@@ -88,23 +108,35 @@ class _Judge:
     report: Report
     told: Callable[[Outcome], None]
     shelf: Shelf = field(default_factory=Shelf)
+    done: list[Outcome] = field(default_factory=list)  #: as they came
+
+    def in_order(self) -> list[Outcome]:
+        """What is done, in the register's order."""
+        places = {one.name: place for place, one in enumerate(selected(EVERYTHING))}
+        return sorted(self.done, key=lambda outcome: places[outcome.check.name])
 
     def __call__(self, one: Check) -> Outcome:
         begun, bench = time.monotonic(), Bench(self.target, self.profile, self.purse, self.shelf)
         verdict, expected, observed = self._verdict(one, bench)
         self.clean(bench)
         seconds = time.monotonic() - begun
-        outcome = Outcome(one, verdict, expected, observed, seconds, bench.transcript)
+        script = by_curl(self.target.name, bench) if verdict is Verdict.FAIL else ""
+        outcome = Outcome(one, verdict, expected, observed, seconds, bench.transcript, script)
+        self.done.append(outcome)
         self.told(outcome)
         return outcome
 
-    def _verdict(self, one: Check, bench: Bench) -> tuple[Verdict, str, str]:
+    def _verdict(
+        self, one: Check, bench: Bench, attempts: int = ATTEMPTS
+    ) -> tuple[Verdict, str, str]:
         try:
             self._granted(one.requirement)
             one.body(bench)
         except Ended as ended:
             return ended.verdict, ended.expected, ended.observed
         except Unreachable as error:
+            if attempts > 1 and not self.purse.closed:
+                return self._verdict(one, bench, attempts - 1)
             return Verdict.INCONCLUSIVE, "an answer", str(error)
         except Exception:  # the suite's own fault is a verdict, told in full
             return Verdict.ERROR, "the check to work", traceback.format_exc()
@@ -123,6 +155,8 @@ class _Judge:
         """Delete the jobs of benches; what cannot be deleted is told, and is no verdict."""
         for bench in benches:
             try:
+                if self.purse.silent and bench.started:
+                    raise Unreachable("the target fell silent")
                 self.report.leftovers += bench.clean()
             except (Unreachable, Inconclusive) as error:
                 self.report.leftovers += [f"{one.job_id} ({error})" for one in bench.started]

@@ -33,6 +33,7 @@ class Account:
         self._key = PrivateKey(secret)
         point = self._key.public_key.format(compressed=False)[1:]
         self.address = checksummed(keccak256(point)[-20:].hex())
+        self.said: dict[str, tuple[str, int]] = {}  #: text and v of each signature, to repeat it
 
     @classmethod
     def new(cls) -> Account:
@@ -46,7 +47,9 @@ class Account:
 
     def sign(self, message: str, *, v: int = 27) -> str:
         """A personal-sign signature over the keccak of the text; `v` is 27 or 0, plus recovery."""
-        return self.sign_digest(keccak256(PREFIX + keccak256(message.encode("utf-8"))), v=v)
+        made = self.sign_digest(keccak256(PREFIX + keccak256(message.encode("utf-8"))), v=v)
+        self.said[made] = (message, v)
+        return made
 
     def sign_digest(self, digest: bytes, *, v: int = 27) -> str:
         """A signature over 32 bytes as they are."""

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from compute_conformance.bench import Bench, environments_of
 from compute_conformance.consumers import ENVIRONMENTS
-from compute_conformance.exchanges import Answer
 from compute_conformance.targets import Unreachable
 from compute_conformance.verdicts import Failed
 
 
-def wiring(bench: Bench) -> str:
-    """Why the target cannot be judged; "" where it can."""
+class Miswired(Exception):
+    """The target cannot be judged; the text says why, and what to do."""
+
+
+def first_environment(bench: Bench) -> str:
+    """The id of the first environment of the profile's chain, or Miswired."""
     try:
         answer = bench.get(ENVIRONMENTS, chainId=bench.profile.chain)
-        return _environments(answer, bench.profile.chain)
+        return _first(environments_of(answer, bench.profile.chain), bench.profile.chain)
     except Unreachable as error:
-        return f"There was no answer ({error}). Check the URL and whether the server runs."
+        raise Miswired(
+            f"There was no answer ({error}). Check the URL and whether the server runs."
+        ) from error
     except Failed as failed:
-        return (
+        raise Miswired(
             f"This does not seem to be a server of this API: expected {failed.expected} from "
             f"computeEnvironments; observed {failed.observed}."
+        ) from failed
+
+
+def _first(environments: list[Any], chain: int) -> str:
+    if not environments:
+        raise Miswired(
+            f"The target serves no environment on chain {chain}; name another in the profile."
         )
-
-
-def _environments(answer: Answer, chain: int) -> str:
-    if not environments_of(answer, chain):
-        return f"The target serves no environment on chain {chain}; name another in the profile."
-    return ""
+    first = environments[0]
+    return str(first.get("id") or "") if isinstance(first, dict) else ""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
+from http.client import HTTPResponse
+from io import BufferedReader, RawIOBase
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -48,7 +52,10 @@ class InProcess:
         asked = webtest.TestRequest.blank(
             request.target, method=request.method, headers=headers, body=request.content
         )
-        answer = self._client().do_request(asked, status="*", expect_errors=True)
+        try:
+            answer = self._client().do_request(asked, status="*", expect_errors=True)
+        except Exception:  # as a server of WSGI answers where its application raises
+            return Answer(request, 500, {}, traceback.format_exc().encode())
         if UNREACHABLE in asked.environ:
             raise asked.environ[UNREACHABLE]
         found = {name.lower(): value for name, value in answer.headers.items()}
@@ -86,11 +93,61 @@ class _Proxy(HostProxy):  # type: ignore[misc]
             return "502 Unreachable", None, [], [b""]
 
 
+class _Bounded(RawIOBase):
+    """What a connection receives; all of one answer has to come in the time that it has."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._received = connection.makefile("rb", buffering=0)
+        self._end = time.monotonic() + (connection.gettimeout() or 0)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Wait no longer than until the end, however slowly bytes come."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        self._connection.settimeout(left)
+        return self._received.readinto(buffer) or 0
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._received.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp.close()
+        self.fp = BufferedReader(_Bounded(sock))
+
+
+class _Connection(urllib3.connection.HTTPConnection):
+    response_class = _Response
+
+
+class _SecureConnection(urllib3.connection.HTTPSConnection):
+    response_class = _Response
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
 class _Client:
     """What WSGIProxy2 asks with: bounded in time and in size."""
 
     def __init__(self, seconds: float, most: int = MOST) -> None:
         self._pool = urllib3.PoolManager(16, maxsize=16, timeout=seconds, retries=False)
+        self._pool.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
         self._seconds, self._most = seconds, most
 
     def __call__(self, uri: str, method: str, body: Any, headers: dict[str, str]) -> Any:

@@ -19,6 +19,7 @@ from compute_ref.testing.instant import InstantBackend
 from compute_ref.testing.kit import InstantPlugin
 
 CONTAINER: Final = {"entrypoint": "sh $ALGO", "image": "none", "tag": "1", "checksum": ""}
+MEMORY: Final = Path("/dev/shm")
 PUBLISHED: Final = "instant: write a.txt 42\n"
 FILES, ROLES = assets(PUBLISHED, CONTAINER)
 META: Final = {"language": "sh", "format": "text", "version": "1", "container": CONTAINER}
@@ -51,8 +52,8 @@ def profile(**changes: Any) -> Profile:
 
 @contextmanager
 def reference(change: Change = lambda settings: settings) -> Iterator[ComputeRef]:
-    """The server, its store in memory."""
-    with TemporaryDirectory() as name:
+    """The server, its store in memory and, where there is a disk in memory, its folders too."""
+    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
         folder = Path(name)
         settings = change(_settings(folder))
         clock, plugin = Clock(), InstantPlugin(InstantBackend())
@@ -66,7 +67,8 @@ def _settings(folder: Path) -> Settings:
     catalogue.mkdir()
     for name, content in FILES.items():
         text = content if isinstance(content, str) else json.dumps(content)
+        (catalogue / name).parent.mkdir(exist_ok=True)
         (catalogue / name).write_text(text, encoding="utf-8")
-    environment = Environment("instant", "instant", maxJobs=8)
+    environment = Environment("instant", "instant", maxJobs=4)
     server = Server(data_dir=folder / "data", port=0, sync=False)
     return Settings((environment,), server=server, catalogue=Catalogue(catalogue))

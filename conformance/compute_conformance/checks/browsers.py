@@ -71,11 +71,11 @@ def credentials(bench: Bench) -> None:
 @check("CE-HTTP-CORS-DOWNLOAD")
 def download(bench: Bench) -> None:
     """The first result of a job, for a page of another origin."""
-    started = bench.start()
-    with given("a job that ends with a result"):
-        results = bench.finished(started).get("results")
+    one = bench.specimen()
+    consumer, results = one.started.consumer, one.final.get("results")
+    with given("a job that ends with a result"), consumer.turn:
         expect(results, "a result", results)
-        answer = bench.send(_from_page(started.consumer.result_request(started.job_id)))
+        answer = bench.send(_from_page(consumer.result_request(one.started.job_id)))
         expect(answer.status == 200, "a download", answer)
     exposed = _listed(answer, "access-control-expose-headers")
     expect({"content-disposition", "*"} & exposed, "Content-Disposition exposed", exposed)

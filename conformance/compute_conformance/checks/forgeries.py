@@ -15,7 +15,6 @@ from compute_conformance.checks.tokens import (
     by_token,
     consumer_and_token,
     encoded,
-    offered,
     parts_of,
     stop_by,
     token_in,
@@ -108,7 +107,7 @@ def _short_lived(started: Started) -> str:
 
 def revoke(consumer: Consumer, token: str) -> Answer:
     """A signed revocation; Unsupported where the target has none."""
-    return offered(consumer.send(consumer.revocation_request(token)))
+    return consumer.send(consumer.revocation_request(token)).offered()
 
 
 @check("CE-TOKEN-REVOKE")
@@ -124,7 +123,7 @@ def revoke_missing(bench: Bench) -> None:
     """A revocation that leaves the signature out, and a stop by token."""
     consumer, token = consumer_and_token(bench)
     request = consumer.revocation_request(token).but(signature=None)
-    offered(bench.send(request)).refused()
+    bench.send(request).offered().refused()
     taken(stop_by(consumer, token))
 
 
@@ -214,7 +213,8 @@ def create_as_revoke(bench: Bench) -> None:
     with given("a token"):
         token = token_in(bench.send(request))
     told = {**request.query, "token": token}
-    offered(bench.send(Request("DELETE", f"{SERVICES}/deleteAuthToken", query=told))).refused()
+    asked = Request("DELETE", f"{SERVICES}/deleteAuthToken", query=told)
+    bench.send(asked).offered().refused()
     taken(stop_by(consumer, token))
 
 
@@ -243,7 +243,7 @@ def poll_as_create(bench: Bench) -> None:
 def _made_of(bench: Bench, consumer: Consumer, request: Request, nonce: str) -> None:
     signature = request.query["signature"]
     asked = consumer.token_request(tomorrow(), signature=signature, nonce=nonce)
-    offered(bench.send(asked)).refused()
+    bench.send(asked).offered().refused()
 
 
 @check("CE-TOKEN-NONCE")

@@ -197,5 +197,9 @@ def _at(one: Started, url: str) -> Answer:
         raise Unsupported("a URL of computeResult", url)
     consumer = one.consumer
     told = {"consumerAddress": consumer.address, "jobId": "", "index": "0", **_query(url)}
-    signed = consumer.signed(told["consumerAddress"], told["jobId"], told["index"])
-    return consumer.send(Request("GET", RESULT, query={**told, **signed}))
+
+    def signed() -> Request:
+        parts = consumer.signed(told["consumerAddress"], told["jobId"], told["index"])
+        return Request("GET", RESULT, query={**told, **parts})
+
+    return consumer.ask(signed)

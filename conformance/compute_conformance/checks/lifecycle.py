@@ -13,7 +13,7 @@ from compute_conformance.consumers import Consumer
 from compute_conformance.scripts import fail, say
 from compute_conformance.verdicts import Failed, Inconclusive, Unsupported, expect, given
 
-CONSUMERS, STARTS = 5, 4  #: of so many consumers each starts so many jobs at once
+CONSUMERS, STARTS = 4, 2  #: of so many consumers each starts so many jobs at once
 CODE: Final = 3
 WORD: Final = "said-before-the-failure"
 FAILING: Final = (say(WORD), fail(CODE))
@@ -75,7 +75,7 @@ def results_fetched(bench: Bench) -> None:
     """A download of every index of an ordinary job's results, as ocean.py does it."""
     one = bench.specimen()
     for index in range(len(one.final.get("results") or ())):
-        answer = one.started.consumer.result(one.started.job_id, index)
+        answer = bench.download(one, index)
         expect(answer.status == 200, f"result {index}", answer)
 
 
@@ -121,7 +121,7 @@ def failed_log(bench: Bench) -> None:
     one = bench.specimen(*FAILING)
     index = log_index(one.final)
     expect(index is not None, "an algorithmLog", one.final.get("results"))
-    found = bench.fetched(one.started, index or 0).decode("utf-8", "replace")
+    found = bench.fetched(one, index or 0).decode("utf-8", "replace")
     expect(WORD in found, f"{WORD} in the log", found)
 
 
@@ -149,7 +149,7 @@ def exit_code(bench: Bench) -> None:
 
 @check("CE-LIFE-PARALLEL")
 def parallel(bench: Bench) -> None:
-    """Twenty starts at once by five consumers, and then the list of each."""
+    """Eight starts at once by four consumers, and then the list of each."""
     consumers = [bench.consumer() for _ in range(CONSUMERS)]
     with ThreadPoolExecutor(CONSUMERS, "consumer") as pool:
         started = list(pool.map(lambda one: _several(bench, one), consumers))

@@ -93,8 +93,8 @@ def as_ocean_py(bench: Bench) -> None:
     """All five parameters; the dataset is the job's."""
     one = three(bench).oldest
     did = bench.profile.dataset("open")["documentId"]
-    request = one.consumer.owned_request("GET", jobId=one.job_id, documentId=did)
-    finds(one.consumer.send(request), one)
+    its = {"jobId": one.job_id, "documentId": did}
+    finds(one.consumer.ask(lambda: one.consumer.owned_request("GET", **its)), one)
 
 
 @check("CE-LIST-OCEAN-JS")
@@ -248,7 +248,7 @@ def owner_twice(bench: Bench) -> None:
 def signature_without_job(bench: Bench) -> None:
     """A signed list of a consumer whose job ended: refused, or as public as any."""
     consumer = bench.specimen().started.consumer
-    answer = consumer.send(consumer.owned_request("GET"))
+    answer = consumer.ask(lambda: consumer.owned_request("GET"))
     if answer.status == 200:
         shown = [name for job in answer.jobs() for name in PRIVATE if name in job]
         expect(not shown, "a refusal, or no member that only the owner sees", answer)

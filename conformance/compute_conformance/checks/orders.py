@@ -83,7 +83,7 @@ def other_service(bench: Bench) -> None:
 @check("CE-ORDER-CASE")
 def case(bench: Bench) -> None:
     """An order in lower case; in upper case the same consumer may send it, and no other."""
-    digits = "ab" + bench.profile.order()[4:]
+    digits = bench.profile.order("open")[2:]
     job, dataset = _used(bench, order=f"0x{digits}")
     upper = {**dataset, "transferTxId": f"0x{digits.upper()}"}
     bench.finished(job)

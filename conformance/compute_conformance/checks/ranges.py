@@ -6,9 +6,9 @@ from typing import Final
 
 from compute_conformance.bench import Bench
 from compute_conformance.checking import check
-from compute_conformance.checks.results import Ended, ended, working
+from compute_conformance.checks.results import Ended, ended, exclusively, working
 from compute_conformance.checks.signatures import HIDDEN
-from compute_conformance.exchanges import Answer, Request
+from compute_conformance.exchanges import Answer
 from compute_conformance.verdicts import Inconclusive, Unsupported, expect, given
 
 FAR: Final = 10**9  # bytes: no result of an ordinary job has so many
@@ -16,19 +16,21 @@ OTHER: Final = '"another-etag"'
 
 
 def _whole(job: Ended) -> Answer:
-    answer = working(job.fetch())
+    answer = working(job.first())
     if len(answer.body) < 3:
         raise Inconclusive("a first result of three bytes or more", answer.body)
     return answer
 
 
-def _request(job: Ended, **headers: str) -> Request:
-    return job.job.consumer.result_request(job.job.job_id).with_headers(**headers)
+def _asked(bench: Bench, job: Ended, **headers: str) -> Answer:
+    consumer = job.job.consumer
+    with consumer.turn:
+        return bench.send(consumer.result_request(job.job.job_id).with_headers(**headers))
 
 
 def _part(bench: Bench, job: Ended, **headers: str) -> Answer:
     """What comes of a range; Unsupported where it is the whole file."""
-    answer = bench.send(_request(job, **headers))
+    answer = _asked(bench, job, **headers)
     if answer.status == 200:
         raise Unsupported("a part of a file", answer)
     return answer
@@ -95,12 +97,11 @@ def beyond(bench: Bench) -> None:
 @check("CE-RESULT-RANGE-FREE")
 def free(bench: Bench) -> None:
     """A range beyond the file, and the same URL without a range."""
-    job = ended(bench)
-    request = _request(job)
-    answer = bench.send(request.with_headers(Range=f"bytes={FAR}-"))
-    if answer.status != 416:
-        raise Unsupported("the refusal of a range beyond the file", answer)
-    answer = bench.send(request)
+    with exclusively(bench) as request:
+        answer = bench.send(request.with_headers(Range=f"bytes={FAR}-"))
+        if answer.status != 416:
+            raise Unsupported("the refusal of a range beyond the file", answer)
+        answer = bench.send(request)
     expect(answer.status == 200, "a download with the same nonce", answer)
 
 
@@ -109,7 +110,7 @@ def unit(bench: Bench) -> None:
     """The second and third line."""
     job = ended(bench)
     whole = _whole(job).body
-    answer = bench.send(_request(job, Range="lines=1-2"))
+    answer = _asked(bench, job, Range="lines=1-2")
     expect(answer.status == 200, "the whole file, status 200", answer)
     expect(answer.body == whole, "the whole file", answer.body)
 
@@ -117,12 +118,11 @@ def unit(bench: Bench) -> None:
 @check("CE-RESULT-RANGE-NONCE")
 def own_nonce(bench: Bench) -> None:
     """Two parts by one URL."""
-    job = ended(bench)
-    request = _request(job)
-    answer = bench.send(request.with_headers(Range="bytes=0-0"))
-    if answer.status != 206:
-        raise Unsupported("a part of a file", answer)
-    bench.send(request.with_headers(Range="bytes=1-2")).refused(*HIDDEN)
+    with exclusively(bench) as request:
+        answer = bench.send(request.with_headers(Range="bytes=0-0"))
+        if answer.status != 206:
+            raise Unsupported("a part of a file", answer)
+        bench.send(request.with_headers(Range="bytes=1-2")).refused(*HIDDEN)
 
 
 @check("CE-RESULT-ACCEPT-RANGES")
@@ -137,8 +137,8 @@ def accept_ranges(bench: Bench) -> None:
 # Whether it is the same file
 
 
-def _tag(job: Ended, index: int = 0) -> str:
-    tag = working(job.fetch(index)).headers.get("etag")
+def _tag(answer: Answer) -> str:
+    tag = working(answer).headers.get("etag")
     if tag is None:
         raise Unsupported("an ETag", "none")
     return tag
@@ -148,7 +148,7 @@ def _tag(job: Ended, index: int = 0) -> str:
 def etag(bench: Bench) -> None:
     """The headers of two downloads of one result."""
     job = ended(bench)
-    found = [_tag(job), _tag(job)]
+    found = [_tag(job.first()), _tag(job.fetch())]
     strong = all(len(tag) > 2 and tag[0] == tag[-1] == '"' for tag in found)
     expect(strong and found[0] == found[1], "the same text in quotes twice", found)
 
@@ -159,9 +159,10 @@ def other_etags(bench: Bench) -> None:
     job = ended(bench)
     if len(job.results) < 2:
         raise Inconclusive("a job with two results", job.results)
-    if working(job.fetch(0)).body == working(job.fetch(1)).body:
+    one, other = job.first(0), job.first(1)
+    if working(one).body == working(other).body:
         raise Inconclusive("two results of different bytes", job.results)
-    found = [_tag(job, 0), _tag(job, 1)]
+    found = [_tag(one), _tag(other)]
     expect(found[0] != found[1], "two different ETags", found)
 
 
@@ -169,7 +170,7 @@ def other_etags(bench: Bench) -> None:
 def none_match(bench: Bench) -> None:
     """A download by one who has the file."""
     job = ended(bench)
-    answer = bench.send(_request(job, If_None_Match=_tag(job)))
+    answer = _asked(bench, job, If_None_Match=_tag(job.first()))
     if answer.status == 200:
         raise Unsupported("If-None-Match", answer)
     expect(answer.status == 304 and not answer.body, "304 without bytes", answer)
@@ -179,9 +180,9 @@ def none_match(bench: Bench) -> None:
 def if_range(bench: Bench) -> None:
     """A part, if the file is still that of the ETag."""
     job = ended(bench)
-    whole, tag = _whole(job).body, _tag(job)
+    whole, tag = _whole(job).body, _tag(job.first())
     _part(bench, job, Range="bytes=1-2")
-    answer = bench.send(_request(job, Range="bytes=1-2", If_Range=tag))
+    answer = _asked(bench, job, Range="bytes=1-2", If_Range=tag)
     _same(answer, whole[1:3])
 
 
@@ -189,9 +190,9 @@ def if_range(bench: Bench) -> None:
 def if_range_other(bench: Bench) -> None:
     """A part, if the file is that of another ETag."""
     job = ended(bench)
-    whole, _ = _whole(job).body, _tag(job)
+    whole, _ = _whole(job).body, _tag(job.first())
     with given("a part of a file"):
         _same(_part(bench, job, Range="bytes=1-2"), whole[1:3])
-    answer = bench.send(_request(job, Range="bytes=1-2", If_Range=OTHER))
+    answer = _asked(bench, job, Range="bytes=1-2", If_Range=OTHER)
     expect(answer.status == 200, "the whole file, status 200", answer)
     expect(answer.body == whole, "the whole file", answer.body)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from compute_conformance.bench import Bench, Started
 from compute_conformance.checking import check
+from compute_conformance.consumers import COMPUTE, Send
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.scripts import stay
 from compute_conformance.verdicts import Unsupported, expect, given
 
 REFUSED = frozenset({400, 401, 403, 404, 405, 501})
 RACERS = 4
+UNRESTARTED: Final = "ended, not restarted"
 OTHERS = str.maketrans("0123456789abcdef", "1234567890bcdefa")  # keeps the form of an id
 
 
-@dataclass
+@dataclass(frozen=True)
 class Ended:
     """A job that has ended, and what its start said."""
 
@@ -31,12 +33,17 @@ class Ended:
 
     def restart(self, **changes: Any) -> Answer:
         """The answer to it."""
-        return self.job.consumer.send(self.request(**changes))
+        with self.job.consumer.turn:
+            return self.job.consumer.send(self.request(**changes))
 
     def now(self) -> dict[str, Any]:
         """The status object, asked for by its id."""
         job = self.job
         return job.consumer.status(jobId=job.job_id, consumerAddress=job.consumer.address).job()
+
+    def by(self, send: Send) -> Ended:
+        """The same, for one who sends by `send`."""
+        return replace(self, job=replace(self.job, consumer=self.job.consumer.by(send)))
 
 
 def ended(bench: Bench, algorithm: dict[str, Any] | None = None) -> Ended:
@@ -53,6 +60,35 @@ def ended(bench: Bench, algorithm: dict[str, Any] | None = None) -> Ended:
     return Ended(job, said, bench.finished(job))
 
 
+@dataclass(frozen=True)
+class Restarted:
+    """A job that had ended, and the first restart of it. It is shared: nobody changes it."""
+
+    one: Ended
+    answer: Answer
+
+    def job(self) -> dict[str, Any]:
+        """The status object of the answer; Unsupported where there are no restarts."""
+        able(self.answer)
+        with given("a restart that is accepted"):
+            return self.answer.job()
+
+
+def restarted(bench: Bench) -> Restarted:
+    """An ordinary job, restarted once it had ended."""
+
+    def make(bench: Bench) -> Restarted:
+        one = ended(bench)
+        return Restarted(one, one.restart())
+
+    return bench.shared("restarted", make)
+
+
+def unrestarted(bench: Bench) -> Ended:
+    """An ordinary job that has ended, shared by those whose restarts of it have to be refused."""
+    return bench.shared(UNRESTARTED, ended).by(bench.send)
+
+
 def able(answer: Answer) -> Answer:
     """The answer to a restart that breaks no rule; Unsupported where it is refused."""
     if answer.status in REFUSED:
@@ -60,79 +96,82 @@ def able(answer: Answer) -> Answer:
     return answer
 
 
-def again(bench: Bench, one: Ended | None = None) -> dict[str, Any]:
+def again(one: Ended) -> dict[str, Any]:
     """The status object of the answer to a restart."""
-    answer = able((one or ended(bench)).restart())
+    answer = able(one.restart())
     with given("a restart that is accepted"):
         return answer.job()
 
 
-def refused(bench: Bench, one: Ended, answer: Answer, *codes: int) -> None:
+def refused(bench: Bench, answer: Answer, *codes: int) -> None:
     """It has to be a refusal, which says something where other restarts are accepted."""
     if answer.status in REFUSED:
-        able(one.restart())
+        able(restarted(bench).answer)
+    else:
+        bench.shelf.forget(UNRESTARTED)
     answer.refused(*codes)
 
 
 @check("CE-RESTART-ONE-OBJECT")
 def one_object(bench: Bench) -> None:
     """A job ends and is restarted."""
-    able(ended(bench).restart()).job()
+    able(restarted(bench).answer).job()
 
 
 @check("CE-RESTART-SAME-ID")
 def same_id(bench: Bench) -> None:
     """A job ends and is restarted."""
-    one = ended(bench)
-    job = again(bench, one)
-    expect(job.get("jobId") == one.job.job_id, f"the jobId {one.job.job_id}", job)
+    its = restarted(bench)
+    wanted, job = its.one.job.job_id, its.job()
+    expect(job.get("jobId") == wanted, f"the jobId {wanted}", job)
 
 
 @check("CE-RESTART-STATUS")
 def status(bench: Bench) -> None:
     """A job ends and is restarted."""
-    job = again(bench)
+    job = restarted(bench).job()
     expect(job.get("status") in {1, 10}, "status 1 or 10", job)
 
 
 @check("CE-RESTART-UNFINISHED")
 def unfinished(bench: Bench) -> None:
     """A job ends and is restarted."""
-    job = again(bench)
+    job = restarted(bench).job()
     expect("dateFinished" in job and job["dateFinished"] is None, "null as dateFinished", job)
 
 
 @check("CE-RESTART-NO-RESULTS")
 def no_results(bench: Bench) -> None:
     """A job ends and is restarted."""
-    job = again(bench)
+    job = restarted(bench).job()
     expect(not job.get("results"), "no results, as an empty list or text", job.get("results"))
 
 
 @check("CE-RESTART-DATE-CREATED")
 def date_created(bench: Bench) -> None:
     """A job ends and is restarted."""
-    one = ended(bench)
-    found, before = again(bench, one).get("dateCreated"), one.last.get("dateCreated")
+    its = restarted(bench)
+    found, before = its.job().get("dateCreated"), its.one.last.get("dateCreated")
     expect(found == before, f"the dateCreated {before}", found)
 
 
 @check("CE-RESTART-ONE-JOB")
 def one_job(bench: Bench) -> None:
     """A job ends and is restarted; then the consumer's jobs are listed."""
-    one = ended(bench)
-    again(bench, one)
+    its = restarted(bench)
+    its.job()
+    address = its.one.job.consumer.address
     with given("a list of one's own jobs"):
-        jobs = one.job.consumer.status(consumerAddress=one.job.consumer.address).jobs()
+        jobs = bench.get(COMPUTE, consumerAddress=address).jobs()
     expect(len(jobs) == 1, "one job of this consumer", [job.get("jobId") for job in jobs])
 
 
 @check("CE-RESTART-ENDS")
 def ends(bench: Bench) -> None:
     """A job ends, is restarted and ends again."""
-    one = ended(bench)
-    again(bench, one)
-    job = bench.finished(one.job)
+    its = restarted(bench)
+    its.job()
+    job = bench.finished(its.one.by(bench.send).job)
     expect(job.get("results"), "results of the second run", job)
 
 
@@ -140,7 +179,7 @@ def ends(bench: Bench) -> None:
 def twice(bench: Bench) -> None:
     """A job ends, is restarted, ends, and is restarted once more."""
     one = ended(bench)
-    again(bench, one)
+    again(one)
     bench.finished(one.job)
     one.restart().job()
 
@@ -160,17 +199,19 @@ def left_out(bench: Bench) -> None:
     request = one.job.consumer.start_request(dataset={}, jobId=one.job.job_id)
     answer = one.job.consumer.send(request.but(dataset=None, algorithm=None, environment=None))
     if answer.status in REFUSED:
-        again(bench, one)
+        restarted(bench).job()
     answer.job()
 
 
 @check("CE-RESTART-SIGNED")
 def signed(bench: Bench) -> None:
     """A restart signed as a new start would be: address, documentId and nonce."""
-    one = ended(bench)
+    one = unrestarted(bench)
     consumer = one.job.consumer
-    unsigned = consumer.start_request(**one.said).but(jobId=one.job.job_id)
-    refused(bench, one, consumer.send(unsigned))
+    with consumer.turn:
+        request = consumer.start_request(**one.said).but(jobId=one.job.job_id)
+        answer = consumer.send(request)
+    refused(bench, answer)
 
 
 def _foreign(bench: Bench, one: Ended, job_id: str) -> Answer:
@@ -180,17 +221,16 @@ def _foreign(bench: Bench, one: Ended, job_id: str) -> Answer:
 @check("CE-RESTART-FOREIGN")
 def foreign(bench: Bench) -> None:
     """A consumer restarts the job of another one, well signed."""
-    one = ended(bench)
-    refused(bench, one, _foreign(bench, one, one.job.job_id), 400, 401, 403, 404)
+    one = unrestarted(bench)
+    refused(bench, _foreign(bench, one, one.job.job_id), 400, 401, 403, 404)
 
 
 @check("CE-RESTART-NOT-FOUND")
 def not_found(bench: Bench) -> None:
     """Restarts of another consumer's job, and of one that never was."""
-    one = ended(bench)
+    one = unrestarted(bench)
     for job_id in (one.job.job_id, one.job.job_id.translate(OTHERS)):
-        refused(bench, one, _foreign(bench, one, job_id), 404)
-        bench.finished(one.job)
+        refused(bench, _foreign(bench, one, job_id), 404)
 
 
 @check("CE-RESTART-NOT-FINAL")
@@ -207,41 +247,37 @@ def not_final(bench: Bench) -> None:
         with given("a job that can be stopped"):
             job.consumer.stop(jobId=job.job_id).accepted()
         bench.finished(job)
-    refused(bench, one, answer)
+    refused(bench, answer)
 
 
 @check("CE-RESTART-OTHER-DATASET")
 def other_dataset(bench: Bench) -> None:
     """A restart on another dataset."""
-    one = ended(bench)
-    refused(bench, one, one.restart(dataset=bench.profile.dataset("second")))
+    refused(bench, unrestarted(bench).restart(dataset=bench.profile.dataset("second")))
 
 
 @check("CE-RESTART-OTHER-ALGORITHM")
 def other_algorithm(bench: Bench) -> None:
     """A restart with other code."""
-    one = ended(bench)
-    refused(bench, one, one.restart(algorithm=bench.raw(rawcode="echo other")))
+    refused(bench, unrestarted(bench).restart(algorithm=bench.raw(rawcode="echo other")))
 
 
 @check("CE-RESTART-OTHER-OUTPUT")
 def other_output(bench: Bench) -> None:
     """Restarts with another output, and with other data for the algorithm."""
-    one = ended(bench)
+    one = unrestarted(bench)
     custom = {**one.said["algorithm"], "algocustomdata": {"depth": 3}}
     for change in ({"output": {"name": "other"}}, {"algorithm": custom}):
-        refused(bench, one, one.restart(**change))
-        bench.finished(one.job)
+        refused(bench, one.restart(**change))
 
 
 @check("CE-RESTART-REFUSED-KEEPS")
 def refused_keeps(bench: Bench) -> None:
     """A restart is refused; then the job is looked at."""
-    one = ended(bench)
+    one = unrestarted(bench)
     with given("a restart that is refused"):
-        one.restart(dataset=bench.profile.dataset("second")).refused(*REFUSED)
+        refused(bench, one.restart(dataset=bench.profile.dataset("second")), *REFUSED)
     now = one.now()
-    able(one.restart())
     for field in ("status", "dateFinished", "results"):
         before = one.last.get(field)
         expect(now.get(field) == before, f"{field} as it was: {before}", now)
@@ -251,7 +287,7 @@ def refused_keeps(bench: Bench) -> None:
 def new_order(bench: Bench) -> None:
     """A restart with another order, which somebody else then sends."""
     one = ended(bench)
-    dataset = {**one.said["dataset"], "transferTxId": bench.profile.order()}
+    dataset = {**one.said["dataset"], "transferTxId": bench.profile.order("open")}
     able(one.restart(dataset=dataset)).job()
     bench.consumer().start(dataset=dataset).refused()
 
@@ -259,11 +295,11 @@ def new_order(bench: Bench) -> None:
 @check("CE-RESTART-HISTORY")
 def history(bench: Bench) -> None:
     """A job ends and is restarted."""
-    one = ended(bench)
-    before = one.last.get("statusHistory")
+    its = restarted(bench)
+    before = its.one.last.get("statusHistory")
     if not isinstance(before, list):
-        raise Unsupported("a statusHistory", one.last)
-    now = again(bench, one).get("statusHistory")
+        raise Unsupported("a statusHistory", its.one.last)
+    now = its.job().get("statusHistory")
     goes_on = isinstance(now, list) and len(now) > len(before) and now[: len(before)] == before
     expect(goes_on, "what was there before, and more after it", now)
 

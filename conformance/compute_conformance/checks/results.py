@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from compute_conformance.bench import Bench, Started
+from compute_conformance.bench import Bench, Specimen, Started
 from compute_conformance.checking import check
 from compute_conformance.checks.signatures import IDENTITY
 from compute_conformance.consumers import RESULT
-from compute_conformance.exchanges import Answer
+from compute_conformance.exchanges import Answer, Request
 from compute_conformance.scripts import Step, say, stay, write
 from compute_conformance.verdicts import Failed, Inconclusive, Unsupported, expect, given
 
@@ -24,10 +25,25 @@ ACTIVE: Final = ("html", "svg", "xml", "javascript")
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that is final, with its results."""
+    """A job that is final, with its results. Checks share it but for what could harm it."""
 
-    job: Started
-    results: list[Mapping[str, Any]]
+    bench: Bench
+    one: Specimen
+
+    @property
+    def job(self) -> Started:
+        """The job."""
+        return self.one.started
+
+    @property
+    def results(self) -> list[Mapping[str, Any]]:
+        """The entries of its results."""
+        found: list[Mapping[str, Any]] = self.one.final["results"]
+        return found
+
+    def first(self, index: int = 0) -> Answer:
+        """The first download of a result in this run, asked for by this check or an earlier one."""
+        return self.bench.download(self.one, index)
 
     def fetch(self, index: int | str = 0, **params: Any) -> Answer:
         """A download by the owner."""
@@ -36,11 +52,19 @@ class Ended:
 
 def ended(bench: Bench, *steps: Step) -> Ended:
     """An ordinary job that has ended with at least one result, or one of these steps."""
-    started = bench.start(bench.profile.script(*steps) if steps else None)
-    found = bench.finished(started).get("results")
+    one = bench.specimen(*steps)
+    found = one.final.get("results")
     if not isinstance(found, list) or not found:
         raise Inconclusive("results of a finished job", found)
-    return Ended(started, found)
+    return Ended(bench, one)
+
+
+@contextmanager
+def exclusively(bench: Bench, index: int = 0) -> Iterator[Request]:
+    """The request for a result of an ended job, while nobody else takes a nonce of its owner."""
+    job = ended(bench).job
+    with job.consumer.turn:
+        yield job.consumer.result_request(job.job_id, index)
 
 
 def place(job: Ended, **wanted: str) -> int:
@@ -70,7 +94,7 @@ def log(bench: Bench) -> None:
     job = ended(bench)
     logs = [i for i, one in enumerate(job.results) if one.get("type") == "algorithmLog"]
     expect(len(logs) == 1, "one entry of the type algorithmLog", job.results)
-    body(job.fetch(logs[0]))
+    body(job.first(logs[0]))
 
 
 @check("CE-RESULT-EVERY")
@@ -78,7 +102,7 @@ def every(bench: Bench) -> None:
     """Each entry in turn."""
     job = ended(bench)
     for index, _ in enumerate(job.results):
-        body(job.fetch(index))
+        body(job.first(index))
 
 
 @check("CE-RESULT-SIZE")
@@ -86,7 +110,7 @@ def size(bench: Bench) -> None:
     """Each entry's size and the length of its download."""
     job = ended(bench)
     told = [entry.get("filesize") for entry in job.results]
-    found = [len(working(job.fetch(index)).body) for index, _ in enumerate(job.results)]
+    found = [len(working(job.first(index)).body) for index, _ in enumerate(job.results)]
     expect(found == told, f"downloads of {told} bytes", found)
 
 
@@ -96,7 +120,7 @@ def written(bench: Bench) -> None:
     texts = {"one.txt": "the first output", "two.txt": "the second output, a longer one"}
     job = ended(bench, *(write(name, text) for name, text in texts.items()))
     for name, text in texts.items():
-        found = working(job.fetch(place(job, filename=name))).body
+        found = working(job.first(place(job, filename=name))).body
         expect(found == text.encode() + b"\n", f"{text!r} and a line end in {name}", found)
 
 
@@ -104,7 +128,7 @@ def written(bench: Bench) -> None:
 def printed(bench: Bench) -> None:
     """A word that the algorithm prints."""
     job = ended(bench, say("word-of-a-check"))
-    found = working(job.fetch(place(job, type="algorithmLog"))).body
+    found = working(job.first(place(job, type="algorithmLog"))).body
     expect(b"word-of-a-check" in found, "word-of-a-check in the algorithm's log", found)
 
 
@@ -112,7 +136,7 @@ def printed(bench: Bench) -> None:
 def again(bench: Bench) -> None:
     """One result, twice."""
     job = ended(bench)
-    before = working(job.fetch()).body
+    before = working(job.first()).body
     expect(body(job.fetch()) == before, "the same bytes again", bench.transcript[-1][1])
 
 
@@ -127,7 +151,7 @@ def address_case(bench: Bench) -> None:
 def default_index(bench: Bench) -> None:
     """A download that names no index, signed with the 0 that it stands for or without any."""
     job = ended(bench)
-    first = working(job.fetch()).body
+    first = working(job.first()).body
     answers = [_without_index(bench, job, signed) for signed in ("0", None)]
     found = [answer.body for answer in answers if answer.status == 200]
     if all(answer.status == 400 for answer in answers):
@@ -137,8 +161,9 @@ def default_index(bench: Bench) -> None:
 
 def _without_index(bench: Bench, job: Ended, signed: str | None) -> Answer:
     consumer, job_id = job.job.consumer, job.job.job_id
-    parts = consumer.signed(consumer.address, job_id, signed)
-    return bench.send(consumer.result_request(job_id).but(index=None, **parts))
+    with consumer.turn:
+        parts = consumer.signed(consumer.address, job_id, signed)
+        return bench.send(consumer.result_request(job_id).but(index=None, **parts))
 
 
 @check("CE-RESULT-DISPOSITION")
@@ -146,7 +171,7 @@ def disposition(bench: Bench) -> None:
     """The header of each download."""
     job = ended(bench)
     for index, _ in enumerate(job.results):
-        _name(working(job.fetch(index)))
+        _name(working(job.first(index)))
 
 
 def _name(answer: Answer) -> str:
@@ -163,7 +188,7 @@ def filename(bench: Bench) -> None:
     job = ended(bench)
     for index, entry in enumerate(job.results):
         with given("a name in Content-Disposition"):
-            found = _name(working(job.fetch(index)))
+            found = _name(working(job.first(index)))
         name = str(entry.get("filename")).rpartition("/")[2]
         expect(found == name, f"the name {name}", found)
 
@@ -171,7 +196,7 @@ def filename(bench: Bench) -> None:
 @check("CE-RESULT-TYPE")
 def content_type(bench: Bench) -> None:
     """The header of a download."""
-    told = working(ended(bench).fetch()).headers.get("content-type", "")
+    told = working(ended(bench).first()).headers.get("content-type", "")
     expect("/" in told, "a Content-Type like application/octet-stream", told)
 
 
@@ -230,7 +255,7 @@ def filename_safe(bench: Bench) -> None:
     """A file whose name would end the header's parameter and begin another."""
     name = "a;filename=b.txt"
     job = ended(bench, write(name, "text"))
-    found = working(job.fetch(place(job, type="output")))
+    found = working(job.first(place(job, type="output")))
     told = found.headers.get("content-disposition", "")
     expect(SAFE.fullmatch(told), "a token or a quoted text as filename", told)
 
@@ -241,7 +266,7 @@ def active(bench: Bench) -> None:
     names = ("page.html", "picture.svg")
     job = ended(bench, *(write(name, "<script>alert(1)</script>") for name in names))
     for name in names:
-        told = working(job.fetch(place(job, filename=name))).headers.get("content-type", "")
+        told = working(job.first(place(job, filename=name))).headers.get("content-type", "")
         ran = [kind for kind in ACTIVE if kind in told.lower()]
         expect(told and not ran, f"a type that no browser runs, for {name}", told)
 
@@ -249,7 +274,7 @@ def active(bench: Bench) -> None:
 @check("CE-RESULT-NO-STORE")
 def no_store(bench: Bench) -> None:
     """The header of a download."""
-    told = working(ended(bench).fetch()).headers.get("cache-control", "")
+    told = working(ended(bench).first()).headers.get("cache-control", "")
     expect("no-store" in told.lower(), "Cache-Control: no-store", told)
 
 

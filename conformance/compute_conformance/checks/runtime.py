@@ -32,10 +32,10 @@ def log(bench: Bench, *steps: Step) -> str:
     index = log_index(one.final)
     if index is None:
         raise Inconclusive("an algorithmLog among the results", one.final)
-    return bench.fetched(one.started, index).decode("utf-8", "replace")
+    return bench.fetched(one, index).decode("utf-8", "replace")
 
 
-def content(bench: Bench, one: Started, job: Mapping[str, Any], name: str) -> bytes:
+def content(bench: Bench, one: Started | Specimen, job: Mapping[str, Any], name: str) -> bytes:
     """The bytes of an output; Inconclusive where it is not among the results."""
     found = outputs(job)
     if name not in found:
@@ -70,7 +70,7 @@ def byte_for_byte(bench: Bench) -> None:
     """The bytes of each of four files, a line with its end in each."""
     one = bench.specimen(*WRITING)
     for name, text in FILES.items():
-        found = content(bench, one.started, one.final, name)
+        found = content(bench, one, one.final, name)
         expect(found == f"{text}\n".encode(), f"{text!r} and a line end", found)
 
 
@@ -79,7 +79,7 @@ def sizes(bench: Bench) -> None:
     """The filesize of each of four files, and the bytes of their downloads."""
     one = bench.specimen(*WRITING)
     for name, index in outputs(one.final).items():
-        size, found = one.final["results"][index].get("filesize"), bench.fetched(one.started, index)
+        size, found = one.final["results"][index].get("filesize"), bench.fetched(one, index)
         expect(size == len(found), f"{len(found)} for {name}", size)
 
 
@@ -134,5 +134,5 @@ def digests(bench: Bench) -> None:
     for index, result in enumerate(one.signed.get("results") or ()):
         if "sha256" not in result:
             raise Unsupported("sha256", result)
-        found = sha256(bench.fetched(one.started, index)).hexdigest()
+        found = sha256(bench.fetched(one, index)).hexdigest()
         expect(str(result["sha256"]).lower() == found, f"{found} for result {index}", result)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ from compute_conformance.verdicts import Disabled, Failed, Inconclusive, Unsuppo
 
 STOPPED: Final = 7
 EARLY: Final = "early.txt"
+LATER: Final = (0.01, 0.1)  #: of the time that an algorithm may take to run
 PLACES: Final = 16  #: of an environment that is filled to make a job wait
 
 
@@ -36,7 +39,7 @@ def halted(bench: Bench) -> Specimen:
         answered = replace(one, first=stopped(one))
         return Specimen(one, bench.course(answered), bench.signed(one))
 
-    return bench.shared("halted", make)
+    return bench.shared("halted", make).by(bench.send)
 
 
 def runs_on(bench: Bench, one: Started) -> None:
@@ -113,7 +116,7 @@ def has_log(bench: Bench) -> None:
     one = halted(bench)
     index = log_index(one.final)
     expect(index is not None, "an algorithmLog", one.final.get("results"))
-    answer = one.started.consumer.result(one.started.job_id, index or 0)
+    answer = bench.download(one, index or 0)
     expect(answer.status == 200, "the log", answer)
 
 
@@ -211,19 +214,37 @@ def final_stop_request(bench: Bench) -> None:
 
 
 def _stopped_after_end(bench: Bench) -> tuple[dict[str, Any], dict[str, Any]]:
-    one = bench.start()
-    before = bench.finished(one)
-    answer = one.consumer.stop(jobId=one.job_id)
-    if answer.status != 200:
-        answer.refused(400, 404, 409)
-    return before, bench.look(one)
+    def make(bench: Bench) -> tuple[dict[str, Any], dict[str, Any]]:
+        one = bench.start()
+        before = bench.finished(one)
+        answer = one.consumer.stop(jobId=one.job_id)
+        if answer.status != 200:
+            answer.refused(400, 404, 409)
+        return before, bench.look(one)
+
+    return bench.shared("stopped after its end", make)
 
 
 @check("CE-STOP-OUTPUTS")
 def outputs(bench: Bench) -> None:
-    """An algorithm that writes a file and runs on, stopped."""
-    names = [one.get("filename") for one in halted(bench).final.get("results") or ()]
-    expect(EARLY in names, f"{EARLY} among the results", names)
+    """An algorithm that writes a file and runs on, stopped; later where it was not yet written."""
+    found = halted(bench).final
+    for share in LATER:
+        if EARLY not in _names(found):
+            found = _halted_after(bench, share * bench.profile.limits.start)
+    expect(EARLY in _names(found), f"{EARLY} among the results", _names(found))
+
+
+def _names(job: Mapping[str, Any]) -> list[Any]:
+    return [one.get("filename") for one in job.get("results") or ()]
+
+
+def _halted_after(bench: Bench, seconds: float) -> dict[str, Any]:
+    """No status tells that an algorithm has written its file: there it is given time for it."""
+    one = bench.staying(write(EARLY, "early"))
+    threading.Event().wait(seconds)
+    stopped(one)
+    return bench.finished(one)
 
 
 @check("CE-STOP-MISMATCH")

@@ -78,6 +78,8 @@ def summary(console: Console, document: Mapping[str, Any]) -> None:
     for level, counts in document["counts"].items():
         table.add_row(level, *(str(counts.get(one, 0)) for one in shown))
     console.print(table)
+    if document["cut"]:
+        console.print(escape(document["cut"]))
     for leftover in document["leftovers"]:
         console.print(f"left over: the job {escape(leftover)}")
     console.print(f"[bold]{escape(document['target'])}[/] {conclusion(document)}.")

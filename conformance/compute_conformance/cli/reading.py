@@ -1,4 +1,4 @@
-"""The commands that need no target: list, explain, compare, page."""
+"""The commands that need no target: list, explain, compare, reproduce, page."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from compute_conformance.ledger import ledger
 from compute_conformance.page import drift
 from compute_conformance.page import page as known_page
 from compute_conformance.renderings.register import requirements as register_page
+from compute_conformance.reproducers.pytest_file import as_pytest
 from compute_conformance.requirements import Requirement, register
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -87,9 +88,26 @@ def _mark(one: Difference) -> str:
 def _report(path: Path) -> Any:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return {"requirements": found["requirements"]}
+        return {name: found[name] for name in ("requirements", "target", "profile")}
     except (ValueError, KeyError, TypeError) as error:
         raise click.ClickException(f"{path} is no report of this suite") from error
+
+
+@click.command()
+@click.argument("report", type=FILE)
+@click.argument("requirement")
+@click.option("--curl", is_flag=True, help="The requests as a script of curl instead.")
+def reproduce(report: Path, requirement: str, curl: bool) -> None:
+    """Write how a REQUIREMENT of a REPORT (.json) failed as a file of pytest, to be run again."""
+    document = _report(report)
+    for one in document["requirements"]:
+        if one["id"] == requirement.upper():
+            scripts = [check["curl"] for check in one["checks"] if check["curl"]]
+            if curl and not scripts:
+                raise click.ClickException(f"{requirement} did not fail in {report}")
+            click.echo(scripts[0] if curl else as_pytest(document, one), nl=False)
+            return
+    raise click.ClickException(f"{report} says nothing of {requirement}")
 
 
 @click.command()

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from compute_conformance.cli.progress import Progress, summary
+from compute_conformance.cli.targets import Unusable, target_at
 from compute_conformance.comparing import differences
 from compute_conformance.evidence import document
 from compute_conformance.profile import Profile, ProfileInvalid, load
@@ -102,11 +103,14 @@ def run(
     )
     console = Console(stderr=True)
     target = _target(url or profile.url, profile)
-    with Progress(console, len([*selected(selection)]), quiet=quiet) as progress:
-        report = run_checks(target, profile, selection, workers=workers, told=progress.tell)
+    try:
+        with Progress(console, len([*selected(selection)]), quiet=quiet) as progress:
+            report = run_checks(target, profile, selection, workers=workers, told=progress.tell)
+    except KeyboardInterrupt:
+        raise Unusable("interrupted before anything was judged") from None
     found = document(report)
     for path in reports:
-        path.write_text(_rendered(found, path), encoding="utf-8")
+        _write(found, path)
     summary(Console(), found)
     sys.exit(_exit_code(found, before))
 
@@ -115,30 +119,36 @@ def _profile(path: Path | None) -> Profile:
     try:
         return load(path) if path else Profile()
     except ProfileInvalid as invalid:
-        raise _Unusable(str(invalid)) from invalid
+        raise Unusable(str(invalid)) from invalid
 
 
 def _target(url: str, profile: Profile) -> Live:
     if not url:
-        raise _Unusable("there is no target: give its URL, or `url` in the profile")
-    try:
-        return Live(url, profile.limits.request)
-    except ValueError as invalid:
-        raise _Unusable(str(invalid)) from invalid
+        raise Unusable("there is no target: give its URL, or `url` in the profile")
+    return target_at(url, profile.limits.request)
 
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _Unusable(f"{path} is no report of this suite ({error})") from error
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {"requirements": found["requirements"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Unusable(f"{path} is no report of this suite ({error})") from error
 
 
 def _check_endings(paths: Iterable[Path]) -> None:
     for path in paths:
         if path.suffix not in {".json", *RENDERINGS}:
             known = ", ".join([".json", *RENDERINGS])
-            raise _Unusable(f"{path}: nothing is written in that form; there are {known}")
+            raise Unusable(f"{path}: nothing is written in that form; there are {known}")
+
+
+def _write(found: Any, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_rendered(found, path), encoding="utf-8")
+    except OSError as error:
+        raise Unusable(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _rendered(found: Any, path: Path) -> str:
@@ -151,9 +161,3 @@ def _exit_code(found: Any, before: Any) -> int:
     if before is None or found["exit"] == 2:
         return int(found["exit"])
     return int(any(one.regression for one in differences(before, found)))
-
-
-class _Unusable(click.ClickException):
-    """What was asked for cannot be done; that says nothing of the target."""
-
-    exit_code = 2

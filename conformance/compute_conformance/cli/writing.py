@@ -8,6 +8,10 @@ from pathlib import Path
 import click
 
 from compute_conformance.assets import assets as documents
+from compute_conformance.cli.targets import Unusable, target_at
+from compute_conformance.drafts import draft
+from compute_conformance.profile import Limits
+from compute_conformance.smoke import Miswired
 
 CODE = "echo 42 > $OUTPUTS/a.txt\necho hello\n"
 
@@ -26,8 +30,30 @@ def assets(folder: Path, chain: int, entrypoint: str, image: str, tag: str, chec
     """
     container = {"entrypoint": entrypoint, "image": image, "tag": tag, "checksum": checksum}
     files, _ = documents(CODE, container, chain)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         text = content if isinstance(content, str) else json.dumps(content, indent=2) + "\n"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     click.echo(f"{len(files)} files are in {folder}.")
+
+
+@click.command()
+@click.argument("url")
+@click.argument("file", type=click.Path(path_type=Path), default="profile.toml")
+def init(url: str, file: Path) -> None:
+    """Write a commented profile of the server at URL into FILE (profile.toml).
+
+    It is made from what the server tells, and overwrites nothing.
+    """
+    try:
+        text = draft(target_at(url, Limits().request), url)
+        with file.open("x", encoding="utf-8") as new:
+            new.write(text)
+    except Miswired as why:
+        raise Unusable(str(why)) from why
+    except FileExistsError as error:
+        raise Unusable(f"{file} is there already; nothing was written. Name another") from error
+    except OSError as error:
+        raise Unusable(f"{file} cannot be written: {error.strerror}") from error
+    click.echo(f"Wrote {file}. Say in it what the server grants, then judge it with:")
+    click.echo(f"  compute-conformance run --profile {file}")

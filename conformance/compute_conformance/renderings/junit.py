@@ -23,10 +23,10 @@ PROPERTIES: Final = ("id", "level", "capability", "tier", "access", "security", 
 def junit(document: Mapping[str, Any]) -> str:
     """One suite for each capability, one case for each check."""
     root = Element("testsuites", name="compute-conformance", time=str(document["seconds"]))
-    if document["wiring"]:
+    if document["wiring"] or document["cut"]:
         suite = _suite(root, "wiring")
         case = SubElement(suite, "testcase", classname="wiring", name="the target answers")
-        _child(case, "error", "error", document["wiring"], "")
+        _child(case, "error", "error", document["wiring"] or document["cut"], "")
     for capability in dict.fromkeys(one["capability"] for one in document["requirements"]):
         suite = _suite(root, capability)
         for requirement in document["requirements"]:

@@ -27,13 +27,17 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
     if document["wiring"]:
         yield _text(document["wiring"])
         return
+    if document["cut"]:
+        yield from (_text(document["cut"]), "")
     yield from _counts(document["counts"])
     for verdict in TOLD:
         yield from _told(document["requirements"], verdict)
 
 
 def conclusion(document: Mapping[str, Any]) -> str:
-    """The verdict in two or three words."""
+    """The verdict in a few words."""
+    if document["cut"]:
+        return "was not judged to the end"
     return ("conforms as claimed", "does not conform", "could not be judged")[document["exit"]]
 
 

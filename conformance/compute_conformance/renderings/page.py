@@ -24,6 +24,14 @@ SOURCES: Final[Mapping[str, str]] = {
     Tier.OURS: "what closes a hole that the page leaves open",
 }
 
+ACCESSES: Final[Mapping[int, str]] = {
+    Access.NONE: "no job",
+    Access.JOB: "a job",
+    Access.ALGORITHM: "an algorithm that obeys",
+    Access.FAULTS: "many at once",
+}
+MOST: Final = 20  #: exchanges of a check that are shown
+
 
 def html(document: Mapping[str, Any]) -> str:
     """Everything that comes from the target is escaped, and nothing but our own script may run."""
@@ -36,7 +44,8 @@ def html(document: Mapping[str, Any]) -> str:
             document=document,
             conclusion=conclusion(document),
             verdicts=[one.value for one in Verdict if any(one.value in level for level in counts)],
-            accesses=[int(one) for one in Access],
+            accesses=ACCESSES,
+            most=MOST,
             matrix=_matrix(document),
             sources=SOURCES,
             style=Markup(style),  # noqa: S704 - ours

@@ -16,12 +16,12 @@ import pluggy
 import pytest
 
 from compute_ref.assets.admission import Admission
+from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.catalogue import Catalogue
 from compute_ref.assets.fetching import Fetcher
 from compute_ref.assets.plan import Order, Plan
 from compute_ref.assets.requests import AlgorithmRequest, AssetRequest, StartRequest
 from compute_ref.assets.web import GuardedClient, WebFiles
-from compute_ref.cancellation import Cancellation
 from compute_ref.plugins import OpenFile, WebClient, hookspecs
 from compute_ref.settings import Environment, Trust
 

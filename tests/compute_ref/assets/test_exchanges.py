@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from compute_ref.assets import web
+from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.web import GuardedClient
-from compute_ref.cancellation import Cancellation
 from compute_ref.plugins import FileUnavailable
 from tests.compute_ref.assets.conftest import Act, Scripted, Serve
 

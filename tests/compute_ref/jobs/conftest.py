@@ -13,8 +13,8 @@ from typing import Any
 import pluggy
 import pytest
 
+from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.plan import Algorithm, Dataset, Order, Plan
-from compute_ref.cancellation import Cancellation
 from compute_ref.jobs.engine import Engine
 from compute_ref.jobs.model import Job, Passage, Status
 from compute_ref.jobs.store import Store

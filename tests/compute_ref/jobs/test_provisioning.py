@@ -16,10 +16,10 @@ from typing import Any, BinaryIO, NoReturn
 import pluggy
 import pytest
 
+from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.catalogue import Catalogue
 from compute_ref.assets.fetching import Fetcher
 from compute_ref.assets.plan import RAW, Algorithm, Dataset, Plan
-from compute_ref.cancellation import Cancellation
 from compute_ref.jobs import copies
 from compute_ref.jobs.provisioning import AlgorithmFailed, Cancelled, DataFailed, Provisioner
 from compute_ref.jobs.workspace import Workspaces

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import falcon
+
 from compute_ref.http import result
 from compute_ref.http.result import ResultResource
 from compute_ref.identity.callers import Caller
@@ -68,7 +70,11 @@ def paid_first(wrong: Wrong) -> None:
 
 @defect("result-head-uses-nonce-up", "CE-NONCE-RESULT-HEAD", calls=4)
 def head_pays(wrong: Wrong) -> None:
-    wrong.patch(ResultResource, "on_head", ResultResource.on_get)
+    def head(self: ResultResource, req: falcon.Request, resp: falcon.Response) -> None:
+        self.on_get(req, resp)
+        getattr(resp.stream, "close", bool)()  # falcon reads none for HEAD
+
+    wrong.patch(ResultResource, "on_head", head)
 
 
 @defect("result-without-job-by-signature", "CE-RESULT-JOB-MISSING", kind=Kind.SECURITY, calls=3)

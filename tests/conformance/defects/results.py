@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 
 from compute_ref.http import files
 from compute_ref.http.result import ResultResource
-from compute_ref.http.schemas import ResultQuery
+from compute_ref.http.schemas import ResultQuery, _reader
 from compute_ref.identity.callers import Caller
 from compute_ref.jobs import messages
 from compute_ref.jobs.model import Job, ResultType
@@ -150,7 +150,7 @@ def _index_read(wrong: Wrong, fits: Any) -> None:
         if not fits(text):
             raise ValidationError("Not an index.")
 
-    wrong.patch(ResultQuery._declared_fields["index"], "validators", [validate])
+    wrong.patch(_reader(ResultQuery).fields["index"], "validators", [validate])
 
 
 def _whole(text: str) -> int:

@@ -1,0 +1,1 @@
+"""A failure in other hands: the requests by curl, and the check as a file of pytest."""
