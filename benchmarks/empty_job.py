@@ -13,11 +13,12 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.figures import seconds
 from benchmarks.floors import FLOORS
 from benchmarks.live import Asker, serving
 
@@ -54,9 +55,9 @@ def measured(name: str, image: str) -> dict[str, Any]:
     configuration = CONFIGURATION.format(name) + (Path(further).read_text() if further else "")
     with (
         TemporaryDirectory() as temporary,
-        serving(Path(temporary), configuration) as netloc,
+        serving(Path(temporary), configuration) as server,
     ):
-        asker, meta = Asker(netloc), empty(image)
+        asker, meta = Asker(server.netloc), empty(image)
         floor = FLOORS[name](Path(temporary), image)
 
         def job() -> None:
@@ -91,13 +92,6 @@ def all_at_once(asker: Asker, meta: dict[str, Any]) -> tuple[float, int]:
     ended = [asker.await_end(job_id) for job_id in ids]
     completed = sum(job["finishReason"] == "completed" for job in ended)
     return time.perf_counter() - since, MANY - completed
-
-
-def seconds(function: Callable[[], None]) -> float:
-    """How long a call takes."""
-    since = time.perf_counter()
-    function()
-    return time.perf_counter() - since
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping
@@ -11,23 +10,32 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from kubernetes import client, config, watch
+
 from compute_ref.plugins import Folders, Limits, Run
 from compute_ref_local.sandbox import Bubblewrap, Sources
 
 Floor = Callable[[], None]
+NAMESPACE = "default"
+PATIENCE = 120  # seconds
 
 
 def local(folder: Path, image: str) -> Floor:
     """A bare sub-process with the same sandbox."""
+    command = sandboxed(folder, "true")
+    return lambda: called(command)
+
+
+def sandboxed(folder: Path, entrypoint: str) -> list[str]:
+    """The command that runs an entrypoint in the sandbox of the local backend, and nothing else."""
     root = folder / "floor"
     names = [field.name for field in fields(Folders) if field.name != "root"]
     run = Run("floor", 1, "true", None, {}, Folders(root, **{n: root / n for n in names}), Limits())
     for name in names:
-        (root / name).mkdir(parents=True)
+        (root / name).mkdir(parents=True, exist_ok=True)
     around = Bubblewrap.find().command(run, os.geteuid(), Sources(staged=False), ())
     place = around.index("--json-status-fd")
-    command = [*around[:place], *around[place + 2 :], "sh", "-c", "true"]
-    return lambda: called(command)
+    return [*around[:place], *around[place + 2 :], "sh", "-c", entrypoint]
 
 
 def docker(folder: Path, image: str) -> Floor:
@@ -37,16 +45,32 @@ def docker(folder: Path, image: str) -> Floor:
 
 
 def kubernetes(folder: Path, image: str) -> Floor:
-    """A bare Job, made, waited for and deleted with kubectl."""
+    """A bare Job, made, waited for and deleted by the client that the server uses, from here."""
+    api: Any = client.BatchV1Api(config.new_client_from_config())
     numbers = count()
 
     def floor() -> None:
         name = f"floor-{os.getpid()}-{next(numbers)}"
-        called(["kubectl", "create", "-f", "-"], json.dumps(bare_job(name, image)))
-        called(["kubectl", "wait", "--for=condition=complete", "--timeout=120s", f"job/{name}"])
-        called(["kubectl", "delete", "--wait=false", f"job/{name}"])
+        api.create_namespaced_job(NAMESPACE, bare_job(name, image))
+        await_complete(api, name)
+        api.delete_namespaced_job(name, NAMESPACE, propagation_policy="Background")
 
     return floor
+
+
+def await_complete(api: Any, name: str) -> None:
+    """Watch a Job until it is complete."""
+    told = watch.Watch().stream(
+        api.list_namespaced_job,
+        NAMESPACE,
+        field_selector=f"metadata.name={name}",
+        timeout_seconds=PATIENCE,
+    )
+    for event in told:
+        conditions = event["raw_object"]["status"].get("conditions", ())
+        if any(each["type"] == "Complete" for each in conditions):
+            return
+    raise TimeoutError(f"the Job {name} was not complete after {PATIENCE} seconds")
 
 
 def bare_job(name: str, image: str) -> Mapping[str, Any]:
@@ -61,9 +85,9 @@ def bare_job(name: str, image: str) -> Mapping[str, Any]:
     }
 
 
-def called(command: list[str], said: str | None = None) -> None:
+def called(command: list[str]) -> None:
     """Run a command to its good end, in silence."""
-    subprocess.run(command, check=True, input=said, text=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 FLOORS: Mapping[str, Callable[[Path, str], Floor]] = {

@@ -7,42 +7,92 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
+from benchmarks.stored import Stored
 from compute_ref.identity.keys import Account
 from compute_ref.testing.kit import DATASET, sample_ddo
 
 STEP = 0.002  # seconds between two questions for a job's state
 JOBS = "/api/services/compute"
+THREADS = 8
+INSTANT = """
+[queue]
+max_queued = 100000
+max_queued_per_owner = 100000
+[[environments]]
+id = "instant"
+backend = "instant"
+"""
+
+
+class Server(NamedTuple):
+    """A server that listens: host with port, and its process."""
+
+    netloc: str
+    pid: int
 
 
 @contextmanager
-def serving(folder: Path, configuration: str) -> Iterator[str]:
-    """A server of a configuration, with a catalogue of one dataset, below `folder`; its host."""
-    (folder / "assets").mkdir(parents=True)
-    (folder / "assets" / "sample.json").write_text(json.dumps(sample_ddo()))
-    (folder / "assets" / "data.txt").write_text("1 2 3\n")
-    (folder / "compute-ref.toml").write_text(
-        f'[server]\nport = 0\ndata_dir = "data"\n[catalogue]\npath = "assets"\n{configuration}'
-    )
-    command = [sys.executable, "-m", "compute_ref", "serve", "--config"]
+def running(module: str, arguments: Sequence[str], folder: Path) -> Iterator[Server]:
+    """A server that says ``Serving on URL`` first, as a process. It ends in the end."""
     with (
-        (folder / "server.log").open("wb") as log,
+        (folder / "server.log").open("ab") as log,
         subprocess.Popen(
-            [*command, str(folder / "compute-ref.toml")], stdout=subprocess.PIPE, stderr=log
+            [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, stderr=log
         ) as process,
     ):
         try:
             assert process.stdout is not None
             first = process.stdout.readline().decode()
             assert first.startswith("Serving on "), (folder / "server.log").read_text()
-            yield urlsplit(first.split()[-1]).netloc
+            yield Server(urlsplit(first.split()[-1]).netloc, process.pid)
         finally:
             process.terminate()
+
+
+def configured(folder: Path, configuration: str, **server: Any) -> Path:
+    """A configuration with a catalogue of one dataset, below `folder`."""
+    (folder / "assets").mkdir(parents=True, exist_ok=True)
+    (folder / "assets" / "sample.json").write_text(json.dumps(sample_ddo()))
+    (folder / "assets" / "data.txt").write_text("1 2 3\n")
+    keys = {"port": 0, "data_dir": "data", "threads": THREADS, **server}
+    lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in keys.items())
+    path = folder / "compute-ref.toml"
+    path.write_text(f'[server]\n{lines}\n[catalogue]\npath = "assets"\n{configuration}')
+    return path
+
+
+@contextmanager
+def serving(folder: Path, configuration: str, **server: Any) -> Iterator[Server]:
+    """A server of a configuration in a folder."""
+    path = configured(folder, configuration, **server)
+    with running("benchmarks.server", [str(path)], folder) as found:
+        yield found
+
+
+@contextmanager
+def serving_folder(stored: Stored) -> Iterator[Server]:
+    """A server over a data folder that is there."""
+    around = stored.folder.parent / f"{stored.folder.name}-server"
+    with serving(around, INSTANT, data_dir=str(stored.folder)) as found:
+        yield found
+
+
+def answer_of(netloc: str, target: str) -> tuple[dict[str, str], bytes]:
+    """The headers and the body that a GET is answered with, but those that any server writes."""
+    connection = http.client.HTTPConnection(netloc, timeout=60)
+    connection.request("GET", target)
+    answer = connection.getresponse()
+    body = answer.read()
+    assert answer.status == 200, body
+    connection.close()
+    common = {"content-length", "date", "server", "connection", "via"}
+    return {k: v for k, v in answer.getheaders() if k.lower() not in common}, body
 
 
 class Asker:
@@ -53,8 +103,8 @@ class Asker:
         self._account = Account.create()
         self._nonce = 1
 
-    def start(self, meta: Mapping[str, Any]) -> str:
-        """Start a job of code of one's own; its id."""
+    def body(self, meta: Mapping[str, Any]) -> bytes:
+        """A signed start of code of one's own."""
         self._nonce += 1
         body = {
             "consumerAddress": self._account.address,
@@ -67,13 +117,32 @@ class Asker:
             },
             "algorithm": {"meta": meta},
         }
-        return str(self._ask("POST", JOBS, json.dumps(body))[0]["jobId"])
+        return json.dumps(body).encode("ascii")
+
+    def start(self, meta: Mapping[str, Any]) -> str:
+        """Start a job; its id."""
+        return str(self._ask("POST", JOBS, self.body(meta))[0]["jobId"])
+
+    def stop(self, job_id: str) -> dict[str, Any]:
+        """Stop a job; how it is then."""
+        query = {**self._signed(job_id), "jobId": job_id}
+        stopped: dict[str, Any] = self._ask("PUT", f"{JOBS}?{urlencode(query)}")[0]
+        return stopped
+
+    def result(self, job_id: str, index: int) -> str:
+        """The target of a download."""
+        query = {**self._signed(job_id, str(index)), "jobId": job_id, "index": index}
+        return f"/api/services/computeResult?{urlencode(query)}"
 
     def await_end(self, job_id: str) -> dict[str, Any]:
         """The job once it is final."""
+        return self.await_status(job_id, 70)
+
+    def await_status(self, job_id: str, status: int) -> dict[str, Any]:
+        """The job once it is so far, or final."""
         while True:
             job = self.job(job_id)
-            if job["dateFinished"] is not None:
+            if job["dateFinished"] is not None or job["status"] >= status:
                 return job
             time.sleep(STEP)
 
@@ -82,7 +151,16 @@ class Asker:
         found: dict[str, Any] = self._ask("GET", f"{JOBS}?{urlencode({'jobId': job_id})}")[0]
         return found
 
-    def _ask(self, method: str, path: str, body: str | None = None) -> Any:
+    def _signed(self, *parts: str) -> dict[str, str]:
+        self._nonce += 1
+        text = "".join((self._account.address, *parts, str(self._nonce)))
+        return {
+            "consumerAddress": self._account.address,
+            "nonce": str(self._nonce),
+            "signature": self._account.sign(text),
+        }
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
         headers = {"Content-Type": "application/json"} if body else {}
         self._connection.request(method, path, body, headers)
         answer = self._connection.getresponse()

@@ -6,7 +6,9 @@ tests expect. Every text is safe to show to a stranger: no path, host, key or si
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 
 class Refusal(Exception):
@@ -111,6 +113,21 @@ class StoreUnavailable(Unavailable):
 
 class ServerBusy(Unavailable):
     """Too many slow calls are under way."""
+
+
+#: what the system says where it is short of something, for now
+SHORT: Final = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT}
+
+
+class SystemShort(Unavailable):
+    """The system gives no more threads, processes or open files now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server's machine is short of threads or open files. Nothing of this request was"
+            " kept; try again later, or ask the server's operator to raise its limits.",
+            retry_after=5,
+        )
 
 
 class PluginUnavailable(Unavailable):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -9,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import FrameType
 from typing import Any, Final
 
@@ -19,6 +21,8 @@ from compute_ref.channels import Channel
 from compute_ref.settings import Server, Settings
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+logger = logging.getLogger("compute_ref")
 
 PATIENCE: Final = 4.0  # seconds that open requests may take after SIGTERM
 LAST_MOMENT: Final = 4.8  # seconds after SIGTERM at which the process ends, whatever hangs
@@ -41,6 +45,47 @@ def listen(server: Server) -> socket.socket:
             f"server.host {server.host}, server.port {server.port}: cannot listen there ({why});"
             " choose others with --host and --port, or in the configuration"
         ) from failed
+
+
+class Door:
+    """Accepts connections, and turns callers away while the process may open no more files.
+
+    Else they would wait unheard, and the server would spin, told of them again and again. A spare
+    descriptor is what it takes to accept one of them and let go of it.
+    """
+
+    def __init__(self, accept: Callable[[], Any]) -> None:
+        self._accept = accept
+        self._spare: int | None = None
+        self._shut = False
+        self._spare_one()
+
+    def accept(self) -> Any:
+        """The next connection with its address, or None."""
+        try:
+            accepted = self._accept()
+        except OSError as failed:
+            if failed.errno not in {errno.EMFILE, errno.ENFILE}:
+                raise
+            self._turn_away()
+            return None
+        self._shut = False
+        return accepted
+
+    def _turn_away(self) -> None:
+        if not self._shut:
+            logger.error("connections are refused: no more files can be opened (ulimit -n)")
+            self._shut = True
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+        with suppress(OSError):  # another thread was quicker to take it
+            if accepted := self._accept():
+                accepted[0].close()
+            self._spare_one()
+
+    def _spare_one(self) -> None:
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
 
 class Listener:
@@ -66,6 +111,7 @@ class Listener:
             clear_untrusted_proxy_headers=False,
         )
         made.channel_class = Channel
+        made.accept = Door(made.accept).accept
         made.error_headers = ANY_ORIGIN if "*" in server.cors_origins else []
         self._server = made
         self._stopping = False

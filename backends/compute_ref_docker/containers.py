@@ -26,6 +26,7 @@ CHUNK: Final = 2**16
 HEADER: Final = 8  # bytes before each piece of a log; the last four are its length
 ASK: Final = ["sh", "-c", "kill -TERM -1"]
 LAST_EVENTS: Final = timedelta(seconds=0.1)  # after a container's end, until they are told
+ENDED: Final = 10.0  # seconds in which Podman tells the end of one that it cannot kill any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class Containers:
             with self._daemon.asked() as api:
                 api.kill(container_id, "KILL")
         except Refused:
-            if not self.wait(container_id, 0.1):  # it had not ended by itself meanwhile
+            if not self.wait(container_id, ENDED):  # it had not ended by itself meanwhile
                 raise
         self.wait(container_id)
 

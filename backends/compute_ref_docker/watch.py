@@ -124,9 +124,8 @@ class Watch:
         """Until it has ended: take its log over, keep it to its limits."""
         self._over = over = threading.Event()
         self._unless_closed()
-        pieces = _until(over, self._containers.log(container.id, follow=True))
-        log = self._log_of(container)
-        follower = threading.Thread(target=log.take, args=(pieces,), name="log", daemon=True)
+        told = (container.id, self._log_of(container), over)
+        follower = threading.Thread(target=self._follow, args=told, name="log", daemon=True)
         keeper = Keeper(self._bounds(container), over, partial(self._end_run, container.id))
         follower.start()
         keeper.start()
@@ -136,6 +135,15 @@ class Watch:
         finally:
             over.set()
             keeper.join()
+
+    def _follow(self, container_id: str, log: AlgorithmLog, over: threading.Event) -> None:
+        """Take the log over; Podman gives no answer before there is something in it."""
+        try:
+            pieces = self._containers.log(container_id, follow=True)
+        except BackendUnavailable as away:
+            logger.debug("the log of run %s: %s", self._run, away)
+            return
+        log.take(_until(over, pieces))
 
     def _lost(self, end: Exit) -> Exit:
         """Nothing is settled for good: what was never launched is lost, too, and may be yet."""

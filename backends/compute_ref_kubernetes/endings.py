@@ -99,18 +99,14 @@ def _of_begun(pod: Pod, job: Object | None) -> Exit:
     """Of a pod that is over, in which the algorithm was begun."""
     ended = pod.ended or {}
     code = ended.get("exitCode")
-    if ended.get("reason") == "ContainerStatusUnknown":
-        return LOST_NODE
     told = _told(pod) or _timed_out(job) or _deleted_at_deadline(pod, job)
     if told is not None:
         return replace(told, code=code)
-    if code is None:
-        return Exit(None, ExitReason.LOST, LOST_POD)
     if ended.get("reason") == "OOMKilled" and code != 0:
         return Exit(code, ExitReason.OOM, OOM)
-    if pod.deleted is not None and not _succeeded(job):
+    if pod.deleted is not None and not _succeeded(job) and (pod.forgotten or code is not None):
         return Exit(code, ExitReason.EVICTED, DELETED)
-    return Exit(code)
+    return Exit(None, ExitReason.LOST, LOST_POD) if code is None else Exit(code)
 
 
 def _told(pod: Pod) -> Exit | None:
@@ -144,7 +140,7 @@ def _of_unbegun(sight: Sight) -> Exit | None:
     if SECOND in codes:
         return Exit(None, ExitReason.LOST, LOST_POD)
     for pod in sight.pods:
-        refused = _told(pod) or _refused(pod)
+        refused = _told(pod) or _deleted_at_deadline(pod, sight.job) or _refused(pod)
         if refused is not None and not pod.gone:
             return refused
     if sight.job is None:
@@ -155,8 +151,9 @@ def _of_unbegun(sight: Sight) -> Exit | None:
 def _refused(pod: Pod) -> Exit | None:
     """Of a pod that failed before the algorithm was begun."""
     ended = pod.guard.get("terminated") or {}
-    said = ended.get("message") or pod.message or ended.get("reason") or pod.reason
-    return Exit(None, ExitReason.BACKEND, str(said)) if pod.phase == "Failed" else None
+    why = ended.get("reason") if ended.get("exitCode") else ""
+    said = ended.get("message") or pod.message or why or pod.reason
+    return Exit(None, ExitReason.BACKEND, str(said)) if said and pod.phase == "Failed" else None
 
 
 def _failed(job: Object) -> Exit | None:

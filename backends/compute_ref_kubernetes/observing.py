@@ -81,13 +81,16 @@ class Observed:
         return self.fresh(name), changes
 
     def fresh(self, name: str) -> Sight:
-        """What the cluster shows of a run now; what it was seen to have before is gone."""
+        """What the cluster shows of a run now.
+
+        Pods that it shows no more stay as the watch saw them: it is yet to tell how they ended.
+        """
         job = self._cluster.job(name)
         if job is not None and label(job, SERVER) != self._server:
             job = None
         found, _ = self._cluster.find(Kind.PODS, f"{self.selector},{OBJECT}={name}")
         with self._changed:
-            known = {uid: replace(pod, gone=True) for uid, pod in self._runs[name].pods.items()}
+            known = dict(self._runs[name].pods)
         return _sight(job, known | {one["metadata"]["uid"]: Pod(one) for one in found})
 
     def await_change(self, name: str, changes: int, seconds: float | None) -> None:

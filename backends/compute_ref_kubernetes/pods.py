@@ -11,6 +11,7 @@ from compute_ref_kubernetes.labels import ALGORITHM, GUARD
 
 Object = Mapping[str, Any]
 FINAL: Final = ("Succeeded", "Failed")
+FORGOTTEN: Final = "ContainerStatusUnknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +69,23 @@ class Pod:
     @property
     def started_at(self) -> datetime | None:
         """When the algorithm began."""
-        state = self.algorithm.get("running") or self.algorithm.get("terminated") or {}
+        state = self.algorithm.get("running") or self._last or {}
         return moment(state.get("startedAt"))
 
     @property
     def began(self) -> bool:
         """Whether the algorithm was begun here."""
-        return "running" in self.algorithm or "terminated" in self.algorithm
+        return "running" in self.algorithm or self._last is not None
 
     @property
     def ended(self) -> Object | None:
-        """How the algorithm's container ended."""
-        found: Object | None = self.algorithm.get("terminated")
-        return found
+        """How the algorithm's container ended, where its node knows."""
+        return None if self.forgotten else self._last
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether its node says that it ended, but found the container gone already."""
+        return self._last is not None and self._last.get("reason") == FORGOTTEN
 
     @property
     def over(self) -> bool:
@@ -101,10 +106,17 @@ class Pod:
         found: Object = self.shown.get("status") or {}
         return found
 
-    def _state(self, kind: str, name: str) -> Object:
+    @property
+    def _last(self) -> Object | None:
+        """The end of the algorithm's container; of one that is gone older nodes tell it apart."""
+        found: Object | None = self.algorithm.get("terminated")
+        earlier = self._state("containerStatuses", ALGORITHM, "lastState")
+        return found or earlier.get("terminated")
+
+    def _state(self, kind: str, name: str, which: str = "state") -> Object:
         for status in self._status.get(kind) or ():
             if status["name"] == name:
-                found: Object = status.get("state") or {}
+                found: Object = status.get(which) or {}
                 return found
         return {}
 

@@ -22,7 +22,7 @@ from compute_ref.plugins import (
     Run,
     Site,
 )
-from compute_ref.plugins.control import write
+from compute_ref.plugins.control import drafts, write
 from compute_ref.plugins.folders import give
 from compute_ref_local.control import Control
 from compute_ref_local.groups import NoGroup, prepared
@@ -101,11 +101,12 @@ class LocalBackend(Backend):
             return Handle(name, control.read_supervisor()) if control.launched else None
 
     def list(self) -> Collection[str]:
-        """Runs that are supervised, or were when their supervisor was killed."""
+        """Runs that are supervised, or were when their supervisor or a launch was killed."""
         folder = self._own / "runs"
         if not folder.is_dir():
             return []
-        return [path.name for path in folder.iterdir() if RUN_NAME.fullmatch(path.name)]
+        names = {path.name for path in folder.iterdir()} | {name for name, _ in drafts(folder)}
+        return [name for name in names if RUN_NAME.fullmatch(name)]
 
     def wait(self, handle: Handle, timeout: float | None) -> Exit | None:
         """On the supervisor's pidfd; it ends after everything of the run has ended."""
@@ -128,7 +129,9 @@ class LocalBackend(Backend):
     def remove(self, name: str) -> None:
         """Stop; what was made outside of the run's own folder is the record of its supervisor."""
         self.stop(name, 0)
-        self._control(name).record.unlink(missing_ok=True)
+        record = self._control(name).record
+        for path in (record, *(draft for _, draft in drafts(record.parent, name))):
+            path.unlink(missing_ok=True)
 
     def _control(self, name: str) -> Control:
         found = RUN_NAME.fullmatch(name)

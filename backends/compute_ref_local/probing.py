@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Final
@@ -17,6 +20,7 @@ from compute_ref_local.supervision.calls import refusal
 
 ENTRYPOINT: Final = 'cat "$INPUTS/probe" > "$OUTPUTS/probe"'
 LIMITS: Final = Limits(seconds=20)
+PROBE: Final = "probe-"
 FILTERS: Final = (True, False) if refusal() else (False,)
 
 Places = Sequence[Path | None]  # groups below which runs get theirs, None for none, best first
@@ -67,11 +71,25 @@ def _first(ways: Iterable[Manner], trial: Trial, folder: Path) -> tuple[Manner |
 
 def try_out(trial: Trial, manner: Manner, folder: Path) -> str:
     """Run a small algorithm in a new folder below `folder`; "" or what went wrong."""
-    root = folder / f"probe-{secrets.token_hex(8)}"
+    with _alone(folder):
+        for left in folder.glob(f"{PROBE}*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        root = folder / f"{PROBE}{secrets.token_hex(8)}"
+        try:
+            return _try_out(trial, manner, root)
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Whatever probe there is in `folder`, it is ours: other processes wait."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return _try_out(trial, manner, root)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
-        shutil.rmtree(root, ignore_errors=True)
+        os.close(descriptor)
 
 
 def _try_out(trial: Trial, manner: Manner, root: Path) -> str:

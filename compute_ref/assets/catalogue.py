@@ -18,6 +18,7 @@ from compute_ref.assets.beneath import open_beneath
 from compute_ref.assets.ddo import DID, Ddo
 from compute_ref.assets.soundness import DdoInvalid, check_ddo
 from compute_ref.plugins import FileObject, OpenFile, WebClient, hookimpl
+from compute_ref.refusals import SHORT
 
 logger = logging.getLogger("compute_ref.catalogue")
 
@@ -118,10 +119,10 @@ class Catalogue:
         )
 
     def _look(self) -> None:
-        self._folder = _stamp(self._path)
+        folder = _stamp(self._path)
         names = sorted(path.name for path in self._path.glob("*.json"))
         self._shelf = {name: self._read(name) for name in names}
-        self._names, twice = {}, set()
+        self._folder, self._names, twice = folder, {}, set()
         for name, shelved in self._shelf.items():
             if shelved.ddo is not None:
                 first = self._names.setdefault(shelved.ddo["id"], name)
@@ -139,6 +140,8 @@ class Catalogue:
         try:
             return Shelved(stamp, check_ddo(json.loads(_content(self._path / name))))
         except (OSError, ValueError, RecursionError) as broken:
+            if isinstance(broken, OSError) and broken.errno in SHORT:
+                raise
             problem = _problem(broken)
         if known is None or known.problem != problem:
             logger.warning("%s is left out of the catalogue: %s", name, problem)

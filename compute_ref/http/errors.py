@@ -10,7 +10,7 @@ import falcon
 
 from compute_ref.http.body import BodyTooLarge, NotJson
 from compute_ref.http.files import RangeUnsatisfiable
-from compute_ref.refusals import Malformed, NotFound, Refused, Unavailable
+from compute_ref.refusals import SHORT, Malformed, NotFound, Refused, SystemShort, Unavailable
 
 logger = logging.getLogger("compute_ref.http")
 
@@ -18,6 +18,7 @@ logger = logging.getLogger("compute_ref.http")
 def install(app: falcon.App[Any, Any]) -> None:
     """Let `app` answer every error in the contract's shapes."""
     app.add_error_handler(Exception, unexpected)
+    app.add_error_handler(OSError, by_system)
     app.add_error_handler(falcon.HTTPError, by_falcon)
     app.add_error_handler(Malformed, malformed)
     app.add_error_handler(Refused, refused)
@@ -59,6 +60,17 @@ def unavailable(
     resp.status = falcon.HTTP_503
     resp.set_header("Retry-After", str(error.retry_after))
     resp.media = {"error": str(error)}
+
+
+def by_system(
+    req: falcon.Request, resp: falcon.Response, error: OSError, params: dict[str, Any]
+) -> None:
+    """503 where the machine is short of something, otherwise a fault as any other."""
+    if error.errno not in SHORT:
+        unexpected(req, resp, error, params)
+        return
+    logger.error("%s %s was refused: %s", req.method, req.path, error.strerror)
+    unavailable(req, resp, SystemShort(), params)
 
 
 def too_large(

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from compute_ref.jobs.mailbox import Mailbox
+from compute_ref.refusals import SystemShort
 
 T = TypeVar("T")
 
@@ -23,7 +25,10 @@ class CallFailed(Exception):
 
 
 class Call(Generic[T]):
-    """One call under way; `done` turns true, and `mailbox` is woken, when it has come back."""
+    """One call under way; `done` turns true, and `mailbox` is woken, when it has come back.
+
+    SystemShort where no thread can be had for it: then nothing was called.
+    """
 
     def __init__(self, mailbox: Mailbox, title: str, function: Callable[[], T]) -> None:
         self.done = False
@@ -31,7 +36,7 @@ class Call(Generic[T]):
         self._error: BaseException | None = None
         self._mailbox = mailbox
         self._function = function
-        threading.Thread(target=self._work, name=title, daemon=True).start()
+        begin_thread(title, self._work)
 
     def _work(self) -> None:
         try:
@@ -47,8 +52,20 @@ class Call(Generic[T]):
         return self._value[0]
 
 
+def begin_thread(name: str, work: Callable[[], None]) -> threading.Thread:
+    """A thread that does not keep the server from ending; SystemShort where there is none."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as failed:
+        raise SystemShort from failed
+    return thread
+
+
 def in_parallel(title: str, tasks: Iterable[Callable[[], None]], width: int = 16) -> None:
     """Do all `tasks`, at most `width` at once, and return when the last one is done.
+
+    The caller's thread does its part, or all where no others can be had.
 
     The first exception, if any, is raised after all have ended.
     """
@@ -67,11 +84,11 @@ def in_parallel(title: str, tasks: Iterable[Callable[[], None]], width: int = 16
             except BaseException as error:  # raised below
                 errors.append(error)
 
-    threads = [
-        threading.Thread(target=work, name=title, daemon=True) for _ in range(min(width, len(todo)))
-    ]
-    for thread in threads:
-        thread.start()
+    threads: list[threading.Thread] = []
+    with suppress(SystemShort):
+        for _ in range(min(width, len(todo)) - 1):
+            threads.append(begin_thread(title, work))
+    work()
     for thread in threads:
         thread.join()
     if errors:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final
 
 from compute_ref.clock import Clock
-from compute_ref.jobs.calls import in_parallel
+from compute_ref.jobs.calls import begin_thread, in_parallel
 from compute_ref.jobs.expiry import Expiry
 from compute_ref.jobs.faults import end_by_fault, end_homeless
 from compute_ref.jobs.housekeeping import Watchdog
@@ -27,7 +27,7 @@ from compute_ref.jobs.removal import remove_everywhere
 from compute_ref.jobs.turn import House, Jobs, Phase, Provision, Ticket, Turn
 from compute_ref.jobs.workspace import Workspaces
 from compute_ref.plugins import Backend
-from compute_ref.refusals import JobUnknown, StoreUnavailable
+from compute_ref.refusals import JobUnknown, StoreUnavailable, SystemShort
 from compute_ref.settings import Deadlines, Environment, Retention
 
 #: seconds beyond the grace in which a stop is answered
@@ -188,14 +188,12 @@ class Engine:
         self._spawn(turn, first_phase(turn.job))
 
     def _spawn(self, turn: Turn, phase: Phase) -> None:
-        turn.worker = threading.Thread(
-            target=self._work, args=(turn, phase), name=f"job {turn.ticket[0]}", daemon=True
-        )
         try:
-            turn.worker.start()
-        except RuntimeError:  # no more threads: the watchdog tries again
-            log.exception("no worker could be started for job %s", turn.ticket[0])
-            self._put_down(turn)
+            turn.worker = begin_thread(f"job {turn.ticket[0]}", partial(self._work, turn, phase))
+        except SystemShort:
+            log.warning("job %s waits: no thread could be had for it", turn.ticket[0])
+            self._forget(turn)
+            self._lanes[turn.environment.id].give_back(turn)
 
     def _work(self, turn: Turn, phase: Phase | None) -> None:
         try:
@@ -203,8 +201,8 @@ class Engine:
                 phase = phase(turn)
         except Left:
             log.debug("job %s is put down", turn.ticket[0])
-        except StoreUnavailable:
-            log.error("job %s waits: the store takes no changes", turn.ticket[0])
+        except (StoreUnavailable, SystemShort) as short:
+            log.error("job %s waits for the watchdog: %s", turn.ticket[0], short)
         except Exception:
             log.exception("job %s met a fault of the server", turn.ticket[0])
             end_by_fault(turn)
@@ -212,11 +210,14 @@ class Engine:
             self._put_down(turn)
 
     def _put_down(self, turn: Turn) -> None:
+        self._forget(turn)
+        self._lanes[turn.environment.id].leave(turn)
+
+    def _forget(self, turn: Turn) -> None:
         turn.cancel.set()
         with self._lock:
             self._turns.pop(turn.ticket, None)
         turn.mailbox.gone()
-        self._lanes[turn.environment.id].leave(turn)
 
     def _delete(self, job_id: str) -> None:
         turns = self._turns_of([job_id])
@@ -237,4 +238,4 @@ class Engine:
             except Exception:
                 log.exception("job %s could not be deleted; the watchdog tries again", job.job_id)
 
-        threading.Thread(target=delete, name=f"delete {job.job_id}", daemon=True).start()
+        begin_thread(f"delete {job.job_id}", delete)

@@ -13,6 +13,7 @@ from compute_ref.refusals import JobUnknown
 from compute_ref.settings import Environment, Retention
 
 PAGE: Final = 1_000  #: jobs seen to at one look
+ADJUSTED: Final = 60.0  #: seconds by which a wall clock may be put right without being doubted
 
 
 def expired(job: Job, environment: Environment | None, now: float) -> bool:
@@ -55,6 +56,7 @@ class Expiry:
         self._retention = retention
         self._remove = remove
         self._offset = 0
+        self._began = house.clock.moment()
 
     def look(self) -> None:
         """See to the next page of jobs."""
@@ -69,12 +71,20 @@ class Expiry:
 
     def _look_at(self, job: Job) -> bool:
         """Do what is due for one job; True where its record went."""
-        now = self._house.clock.now()
+        now = self._surely()
         if record_expired(job, self._retention, now):
             return self._remove_record(job)
         if expired(job, self._environments.get(job.environment), now) and not job.results_expired:
             self._remove_results(job)
         return False
+
+    def _surely(self) -> float:
+        """The wall clock, as far as it went with the boot clock since the server began.
+
+        What is removed is gone, and a clock that jumped ahead may be set back again.
+        """
+        passed = self._house.clock.ticks() - self._began.ticks
+        return min(self._house.clock.now(), self._began.wall + passed + ADJUSTED)
 
     def _remove_record(self, job: Job) -> bool:
         marked = self._change(job, lambda found: replace(found, deleting=True))

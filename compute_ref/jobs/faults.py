@@ -14,7 +14,7 @@ from compute_ref.jobs.model import FinishReason, Job, Status
 from compute_ref.jobs.publishing import end
 from compute_ref.jobs.turn import House, Turn
 from compute_ref.plugins import Backend, BackendUnavailable, Exit, Handle, Limits, Run
-from compute_ref.refusals import StoreUnavailable
+from compute_ref.refusals import StoreUnavailable, SystemShort
 from compute_ref.settings import Environment
 
 log = logging.getLogger(__name__)
@@ -101,8 +101,8 @@ def end_by_fault(turn: Turn, ending: Ending = FAULT) -> None:
     with suppress(Left):
         try:
             end(turn, status=Status.COMPLETED, ending=ending)
-        except StoreUnavailable:
-            log.error("job %s waits: the store takes no changes", turn.ticket[0])
+        except (StoreUnavailable, SystemShort) as short:
+            log.error("job %s waits for the watchdog: %s", turn.ticket[0], short)
         except Exception:
             log.exception("job %s could not be ended in the usual way", turn.ticket[0])
             now = turn.house.clock.now()

@@ -1,4 +1,4 @@
-"""The slow look after everything: jobs without an owner, runs without a job, time expired."""
+"""The slow look after everything: jobs without an owner, what belongs to no job, time expired."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from compute_ref.jobs.calls import begin_thread
 from compute_ref.jobs.expiry import Expiry
+from compute_ref.jobs.leftovers import Leftovers
 from compute_ref.jobs.mailbox import DeadlinePassed, Left, Mailbox
 from compute_ref.jobs.removal import remove_run
 from compute_ref.jobs.turn import House
 from compute_ref.plugins import Backend
+from compute_ref.refusals import SystemShort
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,7 @@ class Watchdog:
         self._house = house
         self._sweeps = [Sweep(house, backend) for backend in {id(b): b for b in backends}.values()]
         self._expiry = expiry
+        self._leftovers = Leftovers(house)
         self._adopter = adopter
         self._mailbox = Mailbox(house.clock)
         self._worker = threading.Thread(target=self._work, name="watchdog", daemon=True)
@@ -61,7 +65,7 @@ class Watchdog:
         """One look at everything; what fails is logged and tried again the next time."""
         for sweep in self._sweeps:
             sweep.begin()
-        for task in (self._adopter.adopt, self._expiry.look):
+        for task in (self._adopter.adopt, self._leftovers.look, self._expiry.look):
             _guarded(task)
 
 
@@ -76,7 +80,11 @@ class Sweep:
     def begin(self) -> None:
         """Sweep on a thread of its own, unless the last sweep has not come back yet."""
         if self._under_way.acquire(blocking=False):
-            threading.Thread(target=self._work, name="sweep", daemon=True).start()
+            try:
+                begin_thread("sweep", self._work)
+            except SystemShort:
+                self._under_way.release()
+                log.warning("no thread could be had for a sweep; the watchdog tries again")
 
     def _work(self) -> None:
         try:

@@ -50,9 +50,13 @@ class Lane(Generic[Ticket]):
 
     def leave(self, ticket: Ticket) -> None:
         """Give the place back, if there was one, to the next who waits."""
+        self.give_back(ticket)
+        self._fill()
+
+    def give_back(self, ticket: Ticket) -> None:
+        """Give the place back, and to nobody yet: whoever comes next finds it."""
         with self._lock:
             self._taken.discard(ticket)
-        self._fill()
 
     def close(self) -> None:
         """Give no more places."""

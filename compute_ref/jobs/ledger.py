@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Final
 
 from compute_ref.assets.plan import Order
 from compute_ref.identity.nonces import NonceClaim
 from compute_ref.jobs.tables import JournalDB
 from compute_ref.refusals import NonceUsed, Refused
+from compute_ref.settings import DAY
+
+SPARE: Final = 30 * DAY  #: seconds by which a clock may be ahead of time and set back again
 
 
 class Ledger:
@@ -87,9 +91,12 @@ class Ledger:
         return self._tokens.read(token_id) is not None
 
     def forget_tokens(self, now: float) -> None:
-        """Drop revocations of tokens that have expired."""
+        """Drop revocations of tokens that have expired long ago, whatever the clock went through.
+
+        One that is dropped while the clock is ahead of time would give the token its life back.
+        """
         known = self._tokens.summaries()
-        self._tokens.drop([key for key, (expires,) in known.items() if expires < now])
+        self._tokens.drop([key for key, (expires,) in known.items() if expires + SPARE < now])
 
 
 def _binding(order: Order) -> tuple[str, str, str]:

@@ -176,12 +176,17 @@ class Job:
             return self
         if status < self.status or self.final:
             raise IllegalTransition(f"job {self.job_id} cannot go from {self.status} to {status}")
-        return replace(self, status=status, history=(*self.history, Passage(self.run, status, at)))
+        passage = Passage(self.run, status, self.not_before(at))
+        return replace(self, status=status, history=(*self.history, passage))
 
     def ended(self, status: Status, at: float, results: tuple[Result, ...], did: str = "") -> Job:
         """This job at the final `status` with its `results`; why is already in `finish_reason`."""
         done = self.entered(status, at)
-        return replace(done, finished=at, results=results, results_did=did)
+        return replace(done, finished=done.not_before(at), results=results, results_did=did)
+
+    def not_before(self, at: float) -> float:
+        """`at`, or what happened last where the wall clock was set back since."""
+        return max([at, self.created, *(passage.at for passage in self.history[-1:])])
 
     def because(self, reason: FinishReason, message: str, exit_code: int | None = None) -> Job:
         """This job with the reason of its coming end; the first reason given in a run stays."""
@@ -204,7 +209,7 @@ class Job:
             run=self.run + 1,
             status=Status.WARMING_UP,
             agreement_id=agreement_id,
-            history=(*self.history, Passage(self.run + 1, Status.WARMING_UP, at)),
+            history=(*self.history, Passage(self.run + 1, Status.WARMING_UP, self.not_before(at))),
             finished=None,
             stop_request=StopRequest.NONE,
             finish_reason=None,

@@ -9,7 +9,9 @@ from typing import Any
 
 from pluggy import HookImpl
 
+from compute_ref.jobs.calls import begin_thread
 from compute_ref.jobs.model import Job
+from compute_ref.refusals import SystemShort
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,12 @@ class Notices:
             if self._telling:
                 return
             self._telling = True
-        threading.Thread(target=self._tell, name=f"notices {job.job_id}", daemon=True).start()
+        try:
+            begin_thread(f"notices {job.job_id}", self._tell)
+        except SystemShort:
+            log.warning("job %s: plug-ins are told of its changes later", job.job_id)
+            with self._lock:
+                self._telling = False
 
     def _tell(self) -> None:
         while (job := self._next()) is not None:

@@ -6,9 +6,12 @@ repeated from the run's outputs after a restart of the server.
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from functools import partial
+from pathlib import Path
+from typing import Final
 
 from compute_ref.jobs.calls import CallFailed
 from compute_ref.jobs.endings import STOPPED, Ending, by_backend, by_filter, by_size
@@ -18,9 +21,11 @@ from compute_ref.jobs.outputs import OUTPUTS, Allowance, OutputsExceeded, collec
 from compute_ref.jobs.trees import remove_tree
 from compute_ref.jobs.turn import Phase, Turn
 from compute_ref.jobs.workspace import COLLECTED, RESULTS
+from compute_ref.refusals import SystemShort
 from compute_ref.settings import GIB, MIB
 from compute_ref.syncing import sync_folder
 
+NO_FILES: Final = {errno.EMFILE, errno.ENFILE}
 log = logging.getLogger(__name__)
 
 
@@ -83,6 +88,9 @@ def _filter(turn: Turn) -> Phase:
 
 
 def _logs_only(turn: Turn, ending: Ending) -> Phase:
+    """The copies go first: on a full disk there is no room for the record before."""
+    for copy in (turn.folders.root / COLLECTED, turn.draft):
+        remove_tree(copy)
     turn.overrule(ending)
     return publish_logs
 
@@ -130,8 +138,12 @@ def publish_logs(turn: Turn) -> Phase:
 
 
 def provisioning_failed(turn: Turn, status: Status, ending: Ending) -> Phase:
-    """On to 31 or 32; the reason goes to both logs and is stored with the final status."""
+    """On to 31 or 32; the reason goes to both logs and is stored with the final status.
+
+    What was fetched goes first: on a full disk there is no room for the logs before.
+    """
     turn.mailbox.ended()
+    turn.house.workspaces.keep_logs(*turn.ticket)
     return partial(end, status=status, ending=ending)
 
 
@@ -162,13 +174,19 @@ def end(
 
 
 def _published(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
-    """The final results; where the disk is too full for them, room is made and less is kept."""
+    """The final results; where the disk is too full for them, room is made and less is kept.
+
+    SystemShort where files cannot be opened now: they can be later, and nothing is lost.
+    """
     try:
         return _stored(turn, outputs)
     except CallFailed as failure:
+        if isinstance(failure.__cause__, OSError) and failure.__cause__.errno in NO_FILES:
+            raise SystemShort from failure
         turn.house.workspaces.keep_logs(*turn.ticket)
         if outputs:
             turn.overrule(by_backend(str(failure)))
+    turn.draft = turn.house.workspaces.draft(*turn.ticket)  # the old one may yet be written to
     try:
         return _stored(turn, ())
     except CallFailed:
@@ -176,25 +194,37 @@ def _published(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
 
 
 def _stored(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
-    storing = partial(_with_logs, turn, outputs)
-    return turn.ask("storing the logs", storing, turn.house.deadlines.publishing)
+    """The results, once the draft has taken their place.
+
+    It does so on the worker's own thread: a call that comes back late changes no results.
+    """
+    storing = partial(_with_logs, turn, turn.draft, outputs)
+    results = turn.ask("storing the logs", storing, turn.house.deadlines.publishing)
+    try:
+        _put_in_place(turn)
+    except OSError as failed:
+        raise CallFailed("storing the results failed") from failed
+    return results
 
 
-def _with_logs(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
+def _put_in_place(turn: Turn) -> None:
+    results = turn.folders.root / RESULTS
+    remove_tree(results)
+    turn.draft.rename(results)
+    if turn.house.workspaces.sync:
+        sync_folder(turn.folders.root)
+
+
+def _with_logs(turn: Turn, draft: Path, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
     if not outputs:
-        remove_tree(turn.draft)
-    turn.draft.mkdir(mode=0o700, exist_ok=True)
+        remove_tree(draft)
+    draft.mkdir(mode=0o700, exist_ok=True)
     _say_something(turn)
     sync = turn.house.workspaces.sync
     limit = int(turn.environment.logMB * MIB) or sys.maxsize
-    logs = publish_log_files(turn.folders.root, turn.draft, turn.messages, limit, sync=sync)
-    results = turn.folders.root / RESULTS
-    remove_tree(results)
+    logs = publish_log_files(turn.folders.root, draft, turn.messages, limit, sync=sync)
     if sync:
-        sync_folder(turn.draft)
-    turn.draft.rename(results)
-    if sync:
-        sync_folder(turn.folders.root)
+        sync_folder(draft)
     return (*outputs, *logs)
 
 

@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from compute_ref.assets.cancellation import Cancellation
@@ -93,8 +92,8 @@ class Turn:
     """One run of one job from its place in the queue to its final status.
 
     Belongs to one worker at a time; only `mailbox` is for other threads. `job` is the job as
-    this turn last stored it. `cancel` tells the server's own work on files to give up;
-    `given_up` tells a launch under way that nobody wants what it starts.
+    this turn last stored it; results are gathered in `draft`. `cancel` tells the server's own
+    work on files to give up; `given_up` tells a launch under way that nobody wants what it starts.
     """
 
     def __init__(self, house: House, environment: Environment, backend: Backend, job: Job) -> None:
@@ -108,6 +107,7 @@ class Turn:
         self.cancel = Cancellation()
         self.given_up = threading.Event()
         self.folders = house.workspaces.run(job.job_id, job.run)
+        self.draft = house.workspaces.draft(job.job_id, job.run)
         self.messages = Messages(self.folders.root / "messages", house.clock, self.deleted)
         self.notices = Notices(house.hooks)
         self.mailbox = Mailbox(
@@ -115,11 +115,6 @@ class Turn:
             stop_asked=job.stop_request is StopRequest.ASKED,
             alive=job.launched is not None and job.status < Status.FILTERING,
         )
-
-    @property
-    def draft(self) -> Path:
-        """Where results are gathered before they are published."""
-        return self.folders.root / "draft"
 
     def deleted(self) -> bool:
         """Whether the job is gone, or going, by a delete."""
@@ -202,11 +197,16 @@ class Turn:
             raise
         except Exception as error:
             log.error("job %s: %s failed", self.ticket[0], title, exc_info=error)
-            raise CallFailed(f"{title} failed") from error
+            raise CallFailed(f"{title} failed{_why(error)}") from error
 
     def until(self, seconds: float) -> float:
         """The reading of the boot clock in `seconds` from now."""
         return self.house.clock.ticks() + seconds
+
+
+def _why(error: Exception) -> str:
+    """What the system says, as far as it names nothing of the server: a full disk, no processes."""
+    return f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
 
 
 def _later(job: Job, status: Status, at: float) -> Job:

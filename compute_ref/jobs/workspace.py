@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from compute_ref.jobs.model import Job
 from compute_ref.jobs.trees import FOLDER, opened, plain_file, remove_tree
 from compute_ref.plugins import Folders
-from compute_ref.refusals import ResultUnknown
+from compute_ref.refusals import SHORT, ResultUnknown
 
 JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 PASSED_THROUGH: Final = 0o711  #: entered by the run's own user, listed by nobody
@@ -75,17 +75,22 @@ class Workspaces:
             _make(folders.root / name, mode)
         return folders
 
+    def draft(self, job_id: str, number: int) -> Path:
+        """Where results of a run may be gathered: a name that nobody has, another one each time."""
+        return self.run(job_id, number).root / f"{DRAFT}-{secrets.token_hex(8)}"
+
     def keep_results(self, job_id: str, number: int) -> None:
         """Free what only the running algorithm needed; results stay."""
         root = self.run(job_id, number).root
-        for name in (*RUN_FOLDERS, COLLECTED, DRAFT):
-            remove_tree(root / name)
+        for path in (*(root / name for name in (*RUN_FOLDERS, COLLECTED)), *root.glob(f"{DRAFT}*")):
+            remove_tree(path)
 
     def keep_logs(self, job_id: str, number: int) -> None:
         """Make room on a full disk: of the run, only logs and messages stay."""
         root = self.run(job_id, number).root
-        for name in ("inputs", "outputs", COLLECTED, DRAFT, RESULTS):
-            remove_tree(root / name)
+        names = ("inputs", "outputs", COLLECTED, RESULTS)
+        for path in (*(root / name for name in names), *root.glob(f"{DRAFT}*")):
+            remove_tree(path)
 
     def remove_older(self, job_id: str, number: int) -> None:
         """Remove the folders of the runs before this one."""
@@ -107,6 +112,14 @@ class Workspaces:
             if folder.name.startswith(REMOVED):
                 remove_tree(folder)
 
+    def untidy(self) -> Iterator[str]:
+        """The jobs whose folders hold more than the results of one run."""
+        for folder in _entries(self._jobs):
+            runs = _entries(folder) if JOB_ID.fullmatch(folder.name) else ()
+            kept = [path.name for run in runs for path in _entries(run)]
+            if len(runs) > 1 or kept not in ([], [RESULTS]):
+                yield folder.name
+
     def open_result(self, job: Job, index: int) -> BinaryIO:
         """One result of the job's finished run, open for reading; no link is followed.
 
@@ -120,6 +133,8 @@ class Workspaces:
             with opened(root / RESULTS, FOLDER) as results:
                 return os.fdopen(plain_file(path, results), "rb")
         except OSError as error:
+            if error.errno in SHORT:
+                raise
             raise ResultUnknown("This result is no longer there.") from error
 
     def _job(self, job_id: str) -> Path:
@@ -145,7 +160,7 @@ def _make(folder: Path, mode: int) -> None:
     folder.chmod(mode)  # whatever the umask
 
 
-def _entries(folder: Path) -> Iterable[Path]:
+def _entries(folder: Path) -> Collection[Path]:
     try:
         return list(folder.iterdir())
     except OSError as error:

@@ -74,14 +74,27 @@ class ControlFolder:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a file, whole or not at all, on the disk when this returns."""
+    """Replace a file, whole or not at all, on the disk when this returns.
+
+    A process that is killed meanwhile may leave one of :func:`drafts`.
+    """
     draft = path.with_name(f".{path.name}.{threading.get_ident()}")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
+
+
+def drafts(folder: Path, name: str = "*") -> Iterator[tuple[str, Path]]:
+    """What is, or was when a kill came, being written in `folder`: names, and their drafts."""
+    for draft in folder.glob(f".{name}.*"):
+        yield draft.name[1:].rpartition(".")[0], draft
 
 
 def read(path: Path) -> Any:

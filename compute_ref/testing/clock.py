@@ -43,6 +43,10 @@ class MovedClock(Clock):
             with condition:
                 condition.notify_all()
 
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock by so many seconds, ahead or back; no time passes."""
+        self._start += seconds
+
     def wait_for(
         self, condition: threading.Condition, ready: Callable[[], bool], until: float | None
     ) -> bool:

@@ -10,15 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from compute_conformance.chance import Effort
     from compute_conformance.outcomes import Outcome, Report
     from compute_conformance.profile import Profile, load
     from compute_conformance.runner import Selection
     from compute_conformance.running import run
     from compute_conformance.verdicts import Verdict
 
-__all__ = ["Outcome", "Profile", "Report", "Selection", "Verdict", "load", "run"]
+__all__ = ["Effort", "Outcome", "Profile", "Report", "Selection", "Verdict", "load", "run"]
 
 HOMES: Final = {
+    "Effort": "chance",
     "Outcome": "outcomes",
     "Profile": "profile",
     "Report": "outcomes",

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from compute_conformance.budget import Purse
+from compute_conformance.chance import Chance
 from compute_conformance.consumers import COMPUTE, ENVIRONMENTS, Consumer, Send
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
 from compute_conformance.scripts import Step, stay
+from compute_conformance.shelf import Shelf
 from compute_conformance.signing import Account
+from compute_conformance.stage import Stage
 from compute_conformance.targets import Target, Unreachable
-from compute_conformance.verdicts import Disabled, Ended, Failed, Inconclusive, expect, given
+from compute_conformance.verdicts import Disabled, Failed, Inconclusive, expect, given
 
 FINAL = frozenset({31, 32, 70})
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
@@ -55,48 +59,6 @@ class Specimen:
         return replace(self, started=replace(self.started, consumer=consumer))
 
 
-class Shelf:
-    """What checks of a run share, each made when it is first asked for, once."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._places: dict[str, _Place] = {}
-        self.benches: list[Bench] = []  #: where things were made, to be cleaned
-
-    def take(self, name: str, bench: Bench, make: Callable[[Bench], T]) -> tuple[T, Bench]:
-        """The thing of a name and where it was made; Ended, as it was, where it could not be."""
-        with self._lock:
-            place = self._places.setdefault(name, _Place())
-        with place.lock:
-            if place.made is None:
-                self.benches.append(bench)
-                place.made = _made(bench, make), bench
-            found, bench = place.made
-        if isinstance(found, Ended):
-            raise found
-        return found, bench
-
-    def forget(self, name: str) -> None:
-        """Let the thing be made anew: it was done to what no target may do."""
-        with self._lock:
-            self._places.pop(name, None)
-
-
-class _Place:
-    """Where one thing stands. Who asks for it while it is made waits; others do not."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.made: tuple[Any, Bench] | None = None
-
-
-def _made(bench: Bench, make: Callable[[Bench], T]) -> T | Ended:
-    try:
-        return make(bench)
-    except Ended as ended:
-        return ended
-
-
 @dataclass
 class Bench:
     """One check's own place. Its consumers are fresh, so that no other check sees its jobs."""
@@ -105,22 +67,28 @@ class Bench:
     profile: Profile
     purse: Purse
     shelf: Shelf = field(default_factory=Shelf)
+    stage: Stage = field(default_factory=Stage)
     transcript: list[tuple[Request, Answer]] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     consumers: dict[str, Consumer] = field(default_factory=dict)  #: by lower-case address
     accounts: list[Account] = field(default_factory=list)  #: of all who sign in the transcript
+    chance: Chance = field(default_factory=Chance)
+    name: str = ""  #: of the check: its accounts are of this name
+    numbers: Iterator[int] = field(default_factory=itertools.count)  #: of its accounts
 
     def send(self, request: Request) -> Answer:
         """Send within the budget; both sides are put on record."""
         if self.profile.read_only and not reads(request):
             raise Disabled(f"{request.method} {request.path}", "the profile is read_only")
-        self.purse.pay_request()
+        starts = request.method == "POST" and request.path == COMPUTE
+        self.purse.pay_request(starts=starts)
         answer = self._answer(request)
         self.transcript.append((request, answer))
         self.purse.pay_bytes(len(answer.body))
-        if request.method == "POST" and request.path == COMPUTE and answer.status in {200, 201}:
-            self.purse.pay_job()
+        if starts and answer.status in {200, 201}:
             self._note(answer)
+        elif starts:
+            self.purse.return_job()
         return answer
 
     def _answer(self, request: Request) -> Answer:
@@ -148,7 +116,8 @@ class Bench:
 
     def consumer(self) -> Consumer:
         """A consumer whom the target never saw."""
-        consumer = Consumer(self.profile.account(), self.profile, self.send)
+        made = self.chance.account(self.name, next(self.numbers))
+        consumer = Consumer(self.profile.account() or made, self.profile, self.send)
         self.consumers[consumer.address.lower()] = consumer
         self.accounts.append(consumer.account)
         return consumer
@@ -182,7 +151,11 @@ class Bench:
         return started
 
     def staying(self, *steps: Step, consumer: Consumer | None = None, **changes: Any) -> Started:
-        """A job whose algorithm has done the steps and runs on until it is stopped."""
+        """A job whose algorithm has done the steps and runs on until it is stopped.
+
+        Disabled where the environment has no place for it beside those of this check.
+        """
+        self.stage.hold(1 + sum(one.stays for one in self.started))
         started = self.endless(*steps, consumer=consumer, **changes)
         job = self.running(started)
         if final(job):
@@ -192,6 +165,7 @@ class Bench:
     def endless(self, *steps: Step, consumer: Consumer | None = None, **changes: Any) -> Started:
         """The same just after its start, wherever it is; it is stopped in the end."""
         algorithm = self.profile.script(*steps, stay(STAYING))
+        self.stage.enter()
         started = self.start(algorithm, consumer=consumer, **changes)
         started.stays = True
         return started
@@ -201,11 +175,16 @@ class Bench:
 
         A job costs a target's owner minutes; whoever changes one makes it for themselves.
         """
-        fresh = replace(self, transcript=[], started=[], consumers={}, accounts=[])
-        found, bench = self.shelf.take(name, fresh, make)
+        if not self.shelf.has(name):  # its maker may need the stage, and others wait for the maker
+            self.stage.enter()
+        found, bench = self.shelf.take(name, self.apart(), make)
         self.transcript += bench.transcript
         self.accounts += bench.accounts
         return found
+
+    def apart(self) -> Bench:
+        """A bench for the same check, with no job, consumer or record of this one's."""
+        return replace(self, transcript=[], started=[], consumers={}, accounts=[])
 
     def specimen(self, *steps: Step) -> Specimen:
         """A job that ended, of an algorithm that did the steps, or of the plain one without any."""
@@ -317,8 +296,9 @@ class Bench:
                     self._keep(Started(consumer, job["jobId"], job))
 
     def _keep(self, started: Started) -> None:
-        if all(one.job_id != started.job_id for one in self.started):
-            self.started.append(started)
+        """Keep a job in mind once, as it was made last."""
+        self.started[:] = [one for one in self.started if one.job_id != started.job_id]
+        self.started.append(started)
 
     def _deleted(self, started: Started) -> bool:
         if started.stays:  # where a delete does nothing it would keep its place

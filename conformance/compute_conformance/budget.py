@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+from compute_conformance.chance import Dose
 from compute_conformance.profile import Budget
 from compute_conformance.verdicts import Inconclusive
 
@@ -15,15 +16,17 @@ SILENCE = 6  # requests in a row that had no answer, after which the target is g
 class Purse:
     """The rest of a budget, shared by all checks of a run."""
 
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-        self._lock = threading.Lock()
-        self._end = time.monotonic() + budget.seconds
+    def __init__(self, budget: Budget, dose: Dose) -> None:
+        self._budget, self._lock = budget, threading.Lock()
+        self._jobs = dose.jobs if budget.jobs is None else budget.jobs
+        seconds = dose.total if budget.seconds is None else budget.seconds
+        self._end = time.monotonic() + seconds
         self._next = 0.0
         self._vain: set[str] = set()
         self._quickest: dict[str, float] = {}
         self.jobs = self.bytes = self.requests = 0
         self.closed = ""  #: why nothing more is sent
+        self.short = ""  #: what of the budget was too little
         self._unheard = 0
 
     def close(self, why: str) -> None:
@@ -41,13 +44,17 @@ class Purse:
         if self.silent:
             self.close(f"The target gave no answer any more ({error}).")
 
-    def pay_request(self) -> None:
-        """Wait for one's turn; Inconclusive where jobs, seconds or bytes are used up."""
+    def pay_request(self, *, starts: bool = False) -> None:
+        """Wait for one's turn; Inconclusive where seconds or bytes are used up.
+
+        A request that may start a job pays for one before, and there has to be one left.
+        """
         if self.closed:
             raise Inconclusive("a run that goes on", self.closed)
         with self._lock:
-            self._look()
+            self._look(starts)
             self.requests += 1
+            self.jobs += starts
             pause = self._turn()
         if pause > 0:
             threading.Event().wait(pause)
@@ -57,10 +64,10 @@ class Purse:
         with self._lock:
             self.bytes += count
 
-    def pay_job(self) -> None:
-        """A job was started."""
+    def return_job(self) -> None:
+        """A job that was paid for was not started."""
         with self._lock:
-            self.jobs += 1
+            self.jobs -= 1
 
     def patience(self, what: str, seconds: float) -> float:
         """How long to wait for `what`: `seconds`, and little once that was in vain.
@@ -81,15 +88,15 @@ class Purse:
         """A job was there so long after its start."""
         self._quickest[what] = min(seconds, self._quickest.get(what, seconds))
 
-    def _look(self) -> None:
-        for name, spent, most in (
-            ("jobs", self.jobs, self._budget.jobs),
-            ("bytes", self.bytes, self._budget.bytes),
+    def _look(self, starts: bool) -> None:
+        for name, wanted, spent, most in (
+            ("jobs", starts, self.jobs, self._jobs),
+            ("bytes", True, self.bytes, self._budget.bytes),
+            ("seconds", True, time.monotonic(), self._end),
         ):
-            if spent >= most:
-                raise Inconclusive(f"no more than {most} {name}, the budget's", f"{spent} were")
-        if time.monotonic() > self._end:
-            raise Inconclusive(f"no more than {self._budget.seconds:g} seconds, the budget's", "")
+            if wanted and spent >= most:
+                self.short = self.short or f"The budget's {name} were used up."
+                raise Inconclusive(f"no more {name} than the budget has", self.short)
 
     def _turn(self) -> float:
         rate = self._budget.requests_per_second

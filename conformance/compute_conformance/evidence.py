@@ -5,7 +5,8 @@ Version 1 of its form:
 ``suite``         name, version, and digests of the register and of the page
 ``target``        what was judged
 ``profile``       what was said of it, but for the owner's keys and orders
-``started``       when, in UTC; ``seconds``: how long; ``seed``: repeats the verdicts
+``started``       when, in UTC; ``seconds``: how long; ``seed``: repeats the verdicts of
+                  a run of the same ``effort``
 ``wiring``        why nothing could be judged, or ""
 ``cut``           why not everything was judged, or ""
 ``conforms``      whether nothing failed
@@ -52,6 +53,7 @@ def document(report: Report) -> dict[str, Any]:
         "started": report.started,
         "seconds": round(report.seconds, 3),
         "seed": report.seed,
+        "effort": report.effort.value,
         "wiring": report.wiring,
         "cut": report.cut,
         "conforms": report.exit_code == 0,

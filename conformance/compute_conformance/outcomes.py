@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from compute_conformance.chance import Effort
 from compute_conformance.checking import Check
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.profile import Profile
@@ -49,6 +50,7 @@ class Report:
     cut: str = ""  #: why not everything was checked
     leftovers: list[str] = field(default_factory=list)  #: jobs that could not be deleted
     seed: int = 0
+    effort: Effort = Effort.QUICK
     started: str = ""  #: in UTC, as ISO 8601 writes it
     seconds: float = 0
 

@@ -41,10 +41,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a run may cost the target's owner."""
+    """What a run may cost the target's owner; None: what its effort takes (chance.DOSES)."""
 
-    jobs: int = 400
-    seconds: float = 600
+    jobs: int | None = None
+    seconds: float | None = None
     bytes: int = 256 * 2**20
     requests_per_second: float = 0  #: 0 for no bound
 
@@ -91,9 +91,9 @@ class Profile:
         supply = self.orders.get(role)
         return supply.take() if supply else "0x" + secrets.token_hex(32)
 
-    def account(self) -> Account:
-        """One whom the target never saw."""
-        return Account(bytes.fromhex(self.keys.take()[2:])) if self.keys else Account.new()
+    def account(self) -> Account | None:
+        """The next one of the owner's, whom the target never saw; None where they grant none."""
+        return Account(bytes.fromhex(self.keys.take()[2:])) if self.keys else None
 
     def _asset(self, table: str, role: str) -> dict[str, Any]:
         found: Mapping[str, Any] | None = getattr(self, table).get(role)

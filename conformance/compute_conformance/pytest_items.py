@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from compute_conformance.chance import Chance, Effort
 from compute_conformance.outcomes import Outcome
 from compute_conformance.profile import Profile, ProfileInvalid, load
 from compute_conformance.requirements import Access, Level, register
@@ -38,6 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--profile", type=Path, help="what the suite cannot know of the target")
     group.addoption("--level", action="append", choices=[one.value for one in Level])
     group.addoption("--access", type=int, choices=range(4), default=3)
+    group.addoption("--effort", choices=[one.value for one in Effort], default=Effort.QUICK)
+    group.addoption("--seed", type=int, default=0, help="repeats what was tried by chance")
     group.addoption("--jobs", type=int, default=4, help="checks that run at once")
 
 
@@ -106,7 +109,8 @@ def _judged(session: pytest.Session) -> Outcomes:
     only = Selection(ids=wanted.__contains__, access=Access(config.option.access))
     profile = _profile(config)
     target = Live(config.option.target or profile.url, profile.limits.request)
-    report = run_checks(target, profile, only, workers=config.option.jobs)
+    chance = Chance(config.option.seed, Effort(config.option.effort))
+    report = run_checks(target, profile, only, chance=chance, workers=config.option.jobs)
     if report.wiring or report.cut:
         pytest.exit(f"{target.name} could not be judged: {report.wiring or report.cut}", 2)
     found: Outcomes = {}

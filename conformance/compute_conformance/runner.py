@@ -10,14 +10,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from compute_conformance.bench import Bench, Shelf
+from compute_conformance.bench import Bench
 from compute_conformance.budget import Purse
+from compute_conformance.chance import Chance
 from compute_conformance.checking import Check, all_checks
+from compute_conformance.exploring import traceless
 from compute_conformance.outcomes import Outcome, Report
 from compute_conformance.profile import Profile
 from compute_conformance.reproducers.curl import by_curl
 from compute_conformance.requirements import Access, Level, Requirement
-from compute_conformance.smoke import Miswired, first_environment
+from compute_conformance.shelf import Shelf
+from compute_conformance.smoke import Miswired, environment, places
+from compute_conformance.stage import Stage
 from compute_conformance.targets import Target, Unreachable
 from compute_conformance.verdicts import Disabled, Ended, Inconclusive, Verdict
 
@@ -50,6 +54,7 @@ def run_checks(
     profile: Profile,
     selection: Selection = EVERYTHING,
     *,
+    chance: Chance | None = None,
     workers: int = 1,
     first_only: bool = False,
     told: Callable[[Outcome], None] = lambda _: None,
@@ -58,28 +63,28 @@ def run_checks(
 
     `first_only`: nothing more is looked at once a requirement is seen to be broken.
     """
-    report, begun, purse = Report(target.name, profile), time.monotonic(), Purse(profile.budget)
+    chance = chance or Chance()
+    report, begun = Report(target.name, profile), time.monotonic()
+    report.seed, report.effort = chance.seed, chance.effort
+    purse = Purse(profile.budget, chance.dose)
     report.started = datetime.now(UTC).isoformat(timespec="seconds")
     try:
-        profile = _with_environment(profile, first_environment(Bench(target, profile, purse)))
+        found = environment(Bench(target, profile, purse))
     except Miswired as why:
         report.wiring = str(why)
     else:
-        judge = _Judge(target, profile, purse, report, told)
+        profile = replace(profile, environment=str(found.get("id") or ""))
+        judge = _Judge(target, profile, purse, chance, report, told, Stage(places(found)))
         _judge_all(judge, selected(selection), workers, first_only=first_only)
-    report.cut = purse.closed
+    report.cut = purse.closed or purse.short
     report.seconds = time.monotonic() - begun
     return report
-
-
-def _with_environment(profile: Profile, first: str) -> Profile:
-    return profile if profile.environment else replace(profile, environment=first)
 
 
 def _judge_all(judge: _Judge, checks: Iterable[Check], workers: int, *, first_only: bool) -> None:
     """Let the judge look at each; an interruption ends that early, and leaves nothing behind."""
     report = judge.report
-    with ThreadPoolExecutor(workers, "check") as pool:
+    with traceless(), ThreadPoolExecutor(workers, "check") as pool:
         try:
             for outcome in pool.map(judge, checks):
                 report.outcomes.append(outcome)
@@ -105,8 +110,10 @@ class _Judge:
     target: Target
     profile: Profile
     purse: Purse
+    chance: Chance
     report: Report
     told: Callable[[Outcome], None]
+    stage: Stage
     shelf: Shelf = field(default_factory=Shelf)
     done: list[Outcome] = field(default_factory=list)  #: as they came
 
@@ -116,15 +123,28 @@ class _Judge:
         return sorted(self.done, key=lambda outcome: places[outcome.check.name])
 
     def __call__(self, one: Check) -> Outcome:
-        begun, bench = time.monotonic(), Bench(self.target, self.profile, self.purse, self.shelf)
+        begun = time.monotonic()
+        bench = self._bench(one)
         verdict, expected, observed = self._verdict(one, bench)
         self.clean(bench)
+        self.stage.leave()
         seconds = time.monotonic() - begun
         script = by_curl(self.target.name, bench) if verdict is Verdict.FAIL else ""
         outcome = Outcome(one, verdict, expected, observed, seconds, bench.transcript, script)
         self.done.append(outcome)
         self.told(outcome)
         return outcome
+
+    def _bench(self, one: Check) -> Bench:
+        return Bench(
+            self.target,
+            self.profile,
+            self.purse,
+            self.shelf,
+            stage=self.stage,
+            chance=self.chance,
+            name=one.name,
+        )
 
     def _verdict(
         self, one: Check, bench: Bench, attempts: int = ATTEMPTS

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from compute_conformance.bench import Bench, environments_of
 from compute_conformance.consumers import ENVIRONMENTS
+from compute_conformance.profile import Profile
 from compute_conformance.targets import Unreachable
 from compute_conformance.verdicts import Failed
 
@@ -14,11 +16,14 @@ class Miswired(Exception):
     """The target cannot be judged; the text says why, and what to do."""
 
 
-def first_environment(bench: Bench) -> str:
-    """The id of the first environment of the profile's chain, or Miswired."""
+def environment(bench: Bench) -> Mapping[str, Any]:
+    """The environment of the profile, or else the first one of its chain, as the target tells it.
+
+    Raises Miswired.
+    """
     try:
         answer = bench.get(ENVIRONMENTS, chainId=bench.profile.chain)
-        return _first(environments_of(answer, bench.profile.chain), bench.profile.chain)
+        return _chosen(environments_of(answer, bench.profile.chain), bench.profile)
     except Unreachable as error:
         raise Miswired(
             f"There was no answer ({error}). Check the URL and whether the server runs."
@@ -30,10 +35,18 @@ def first_environment(bench: Bench) -> str:
         ) from failed
 
 
-def _first(environments: list[Any], chain: int) -> str:
+def _chosen(environments: list[Any], profile: Profile) -> Mapping[str, Any]:
     if not environments:
         raise Miswired(
-            f"The target serves no environment on chain {chain}; name another in the profile."
+            f"The target serves no environment on chain {profile.chain}; name another in the"
+            " profile."
         )
-    first = environments[0]
-    return str(first.get("id") or "") if isinstance(first, dict) else ""
+    told = [one for one in environments if isinstance(one, dict)]
+    wanted = profile.environment
+    return next((one for one in told if wanted in ("", one.get("id"))), {"id": wanted})
+
+
+def places(environment: Mapping[str, Any]) -> int | None:
+    """How many jobs it runs at once, where it says so."""
+    told = environment.get("maxJobs")
+    return told if isinstance(told, int) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class Verdict(StrEnum):
@@ -35,6 +35,7 @@ class Failed(Ended):
     """The target does otherwise than the requirement says."""
 
     verdict = Verdict.FAIL
+    transcript: list[Any]  #: what was said, where an example failed
 
 
 class Warned(Ended):
@@ -71,6 +72,13 @@ def expect(holds: object, expected: str, observed: object = "something else") ->
     """Raise Failed unless it holds."""
     if not holds:
         raise Failed(expected, observed)
+
+
+def elected(holds: object, other: object, expected: str, observed: object) -> None:
+    """Raise Contested where only another reading of the ledger holds, Failed where none does."""
+    if not holds and other:
+        raise Contested(expected, observed)
+    expect(holds, expected, observed)
 
 
 @contextmanager

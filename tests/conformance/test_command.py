@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,3 +117,12 @@ def test_signing_is_the_same_every_time() -> None:
     assert called("sign", "0x12", "a message").exit_code == 2
     one, other = called("sign", key, "m").output, called("sign", "--v", "0", key, "m").output
     assert int(one.strip()[-2:], 16) - int(other.strip()[-2:], 16) == 27
+
+
+def test_without_its_libraries_it_says_how_to_have_them() -> None:
+    absent = "import sys; sys.modules['webtest'] = None; "
+    program = absent + "from compute_conformance.__main__ import main; main()"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert found.returncode == 2
+    assert 'webtest, which is not installed: pip install "compute-ref[conformance]"' in found.stderr
+    assert "Traceback" not in found.stderr

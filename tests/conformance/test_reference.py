@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import compute_conformance
 from compute_conformance.outcomes import Outcome
 from compute_conformance.verdicts import Verdict
@@ -14,7 +16,8 @@ def needs_a_wire(outcome: Outcome) -> bool:
     return raw and outcome.verdict is Verdict.DISABLED
 
 
-def test_it_conforms_in_this_process() -> None:
+@pytest.mark.parametrize("seed", range(2))
+def test_it_conforms_in_this_process(seed: int) -> None:
     with reference() as app:
         report = compute_conformance.run(app, profile())
     found = {

@@ -13,6 +13,7 @@ from compute_conformance.profile import from_document
 from compute_conformance.runner import Selection
 from compute_conformance.verdicts import Verdict
 from compute_ref.testing.kit import compute_server
+from tests.conformance.careful import Broken, Careful, serving
 
 WIRE = Selection(ids=lambda key: key.startswith("CE-HTTP-RAW-"))
 PROFILE = from_document({"limits": {"request": 5}})
@@ -67,3 +68,68 @@ def test_a_naive_server_is_found_out(naive: str) -> None:
     report = compute_conformance.run(naive, PROFILE, WIRE)
     broken = {requirement.id for requirement in report.broken()}
     assert broken >= {"CE-HTTP-RAW-LENGTH", "CE-HTTP-RAW-SMUGGLING", "CE-HTTP-RAW-PIPELINE"}
+
+
+class TakesAnything(Careful):
+    def start(self, line: bytes) -> tuple[str, str]:
+        return "GET", "/"
+
+
+class ReadsLengthsAsPythonDoes(Careful):
+    def length(self, text: str) -> int:
+        try:
+            return max(0, int(text))
+        except ValueError:
+            raise Broken from None
+
+
+class TrimsNames(Careful):
+    def header(self, line: str) -> tuple[str, str]:
+        name, _, value = line.partition(":")
+        return super().header(f"{name.strip()}:{value}")
+
+
+class ServesFiles(Careful):
+    def reply(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        if target.endswith("/etc/passwd"):
+            return 200, b"root:x:0:0:root:/root:/bin/sh"
+        return super().reply(method, target, body)
+
+
+class DecodesStrictly(Careful):
+    def reply(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        return super().reply(method, target, body) if target.isascii() else (500, b"{}")
+
+
+class HasNoBounds(Careful):
+    most = 2**30
+
+
+class KnowsOnePath(Careful):
+    def reply(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        found = super().reply(method, "/", body)
+        return found if method == "GET" else (400, b"{}")
+
+
+WRONG: dict[type[Careful], str] = {
+    TakesAnything: "CE-HTTP-RAW-GARBAGE",
+    ReadsLengthsAsPythonDoes: "CE-HTTP-RAW-LENGTH",
+    TrimsNames: "CE-HTTP-RAW-HEADER-NAME",
+    KnowsOnePath: "CE-HTTP-RAW-PIPELINE",
+    ServesFiles: "CE-HTTP-RAW-PATH",
+    DecodesStrictly: "CE-HTTP-RAW-PATH",
+    HasNoBounds: "CE-HTTP-RAW-LARGE-HEADER",
+}
+
+
+def test_who_reads_with_care_is_not_misled() -> None:
+    with serving(Careful) as url:
+        report = compute_conformance.run(url, PROFILE, WIRE)
+    assert [requirement.id for requirement in report.broken()] == []
+
+
+@pytest.mark.parametrize("handler", WRONG, ids=lambda handler: handler.__name__)
+def test_who_cares_less_is_found_out(handler: type[Careful]) -> None:
+    with serving(handler) as url:
+        report = compute_conformance.run(url, PROFILE, WIRE)
+    assert [requirement.id for requirement in report.broken()][:1] == [WRONG[handler]]

@@ -4,27 +4,50 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import webob
 
-from compute_ref.settings import Environment, Settings
+from compute_conformance.requirements import Level
+from compute_ref.http import compute
+from compute_ref.settings import Environment, Settings, Trust
 from tests.conformance.defects.defect import COMPUTE, WSGI, Wrong
 from tests.conformance.reference import reference
 
-VARIANTS: Final[dict[str, Callable[[Wrong], None]]] = {}
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A way to be different, and the highest level at which it claims to conform."""
+
+    apply: Callable[[Wrong], None]
+    level: Level
+
+    @property
+    def levels(self) -> frozenset[Level]:
+        """The levels that it claims."""
+        return frozenset(LEVELS[: LEVELS.index(self.level) + 1])
+
+
+VARIANTS: Final[dict[str, Variant]] = {}
+LEVELS: Final = (Level.INTEROPERABLE, Level.DOCUMENTED, Level.ROBUST)
 DATES: Final = ("dateCreated", "dateFinished")
 HOUR: Final = 3600
+SERVICES: Final = "/api/services"
+ENVIRONMENTS: Final = f"{SERVICES}/computeEnvironments"
 
 
-def variant(name: str) -> Callable[[Callable[[Wrong], None]], Callable[[Wrong], None]]:
-    """Register a way to be different."""
+def variant(
+    name: str, level: Level = Level.ROBUST
+) -> Callable[[Callable[[Wrong], None]], Callable[[Wrong], None]]:
+    """Register a way to be different that conforms up to this level."""
 
     def register(apply: Callable[[Wrong], None]) -> Callable[[Wrong], None]:
-        VARIANTS[name] = apply
+        VARIANTS[name] = Variant(apply, level)
         return apply
 
     return register
@@ -35,9 +58,14 @@ def server(name: str) -> Iterator[WSGI]:
     """The reference, different in this way."""
     with ExitStack() as stack:
         wrong = Wrong(stack)
-        VARIANTS[name](wrong)
+        VARIANTS[name].apply(wrong)
         with reference(wrong.changed) as app:
             yield wrong.around(app)
+
+
+def calls(request: webob.Request, *methods: str) -> bool:
+    """Whether a request is a call of compute by one of the methods."""
+    return request.method in methods and request.path == COMPUTE
 
 
 @variant("slow")
@@ -102,7 +130,7 @@ def forbidden(wrong: Wrong) -> None:
     wrong.answers(rewrite)
 
 
-@variant("lower-case-owners")
+@variant("lower-case-owners", Level.DOCUMENTED)
 def lower_case(wrong: Wrong) -> None:
     def lower(request: webob.Request, job: dict[str, Any]) -> None:
         job["owner"] = job["owner"].lower()
@@ -113,7 +141,7 @@ def lower_case(wrong: Wrong) -> None:
 @variant("nobody-knows-such-a-job")
 def empty_for_unknown(wrong: Wrong) -> None:
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if response.status_int == 404 and request.path == COMPUTE and request.method != "POST":
+        if response.status_int == 404 and calls(request, "GET", "PUT", "DELETE"):
             response.status_int, response.body = 200, b"[]"
 
     wrong.answers(rewrite)
@@ -130,7 +158,7 @@ def no_results(wrong: Wrong) -> None:
 @variant("created")
 def created(wrong: Wrong) -> None:
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if request.method == "POST" and request.path == COMPUTE and response.status_int == 200:
+        if calls(request, "POST") and response.status_int == 200:
             response.status_int = 201
 
     wrong.answers(rewrite)
@@ -148,22 +176,15 @@ def two_environments(wrong: Wrong) -> None:
 
 @variant("environments-by-chain")
 def by_chain(wrong: Wrong) -> None:
-    def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if request.path.endswith("/computeEnvironments") and response.status_int == 200:
-            found = json.loads(response.body)
-            if isinstance(found, list):
-                response.body = json.dumps({"8996": found} if found else {}).encode()
+    def change(told: Any) -> Any:
+        return ({"8996": told} if told else {}) if isinstance(told, list) else told
 
-    wrong.answers(rewrite)
+    wrong.documents(ENVIRONMENTS, change)
 
 
 @variant("nonces-as-text")
 def nonces_as_text(wrong: Wrong) -> None:
-    def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if request.path.endswith("/nonce") and response.status_int == 200:
-            response.body = json.dumps({"nonce": str(response.json["nonce"])}).encode()
-
-    wrong.answers(rewrite)
+    wrong.documents(f"{SERVICES}/nonce", lambda told: {"nonce": str(told["nonce"])})
 
 
 @variant("current-status-for-a-stop")
@@ -178,7 +199,7 @@ def current_status(wrong: Wrong) -> None:
 @variant("nothing-for-a-delete")
 def nothing_for_delete(wrong: Wrong) -> None:
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if request.method == "DELETE" and request.path == COMPUTE and response.status_int == 200:
+        if calls(request, "DELETE") and response.status_int == 200:
             response.body = b'""'
 
     wrong.answers(rewrite)
@@ -187,7 +208,7 @@ def nothing_for_delete(wrong: Wrong) -> None:
 @variant("texts-with-a-space-behind")
 def spaced_texts(wrong: Wrong) -> None:
     def change(request: webob.Request, job: dict[str, Any]) -> None:
-        job["statusText"] = {1: "Job started", 40: "Running algorith "}.get(
+        job["statusText"] = {1: "Job started", 40: "Running algorithm "}.get(
             job["status"], job["statusText"]
         )
 
@@ -208,6 +229,19 @@ def bare_errors(wrong: Wrong) -> None:
 @variant("a-clock-that-is-wrong-by-an-hour")
 def skewed(wrong: Wrong) -> None:
     wrong.jobs(_dates(lambda text: f"{float(text) - HOUR:.6f}"))
+    wrong.documents(ENVIRONMENTS, partial(_each_environment, _late))
+
+
+def _late(one: dict[str, Any]) -> None:
+    one["lastSeen"] = type(one["lastSeen"])(float(one["lastSeen"]) - HOUR)
+
+
+def _each_environment(change: Callable[[dict[str, Any]], None], told: Any) -> Any:
+    """Change each environment of an answer, a list or an object of lists by chain."""
+    for listed in told.values() if isinstance(told, dict) else [told]:
+        for one in listed:
+            change(one)
+    return told
 
 
 @variant("chunked")
@@ -232,3 +266,143 @@ def busy(wrong: Wrong) -> None:
         return replace(settings, environments=tuple(replace(e, priceMin=1) for e in environments))
 
     wrong.settings(change)
+
+
+@variant("ids-of-other-letters")
+def other_ids(wrong: Wrong) -> None:
+    """UUIDs, as many servers have them; without the end that keeps joined texts apart."""
+    usual = compute.new_job
+
+    def with_uuid(*told: Any) -> Any:
+        return replace(usual(*told), job_id=str(uuid.uuid4())[:-1] + "z")
+
+    wrong.patch(compute, "new_job", with_uuid)
+
+
+@variant("without-pages")
+def without_pages(wrong: Wrong) -> None:
+    def whole(request: webob.Request) -> None:
+        told = request.query_string
+        if calls(request, "GET", "HEAD") and ("limit=" in told or "offset=" in told):
+            for name in {"limit", "offset"} & set(request.GET):
+                del request.GET[name]
+
+    wrong.requests(whole)
+
+
+@variant("connections-end")
+def connections_end(wrong: Wrong) -> None:
+    def close(request: webob.Request, response: webob.Response) -> None:
+        response.headers["Connection"] = "close"
+
+    wrong.answers(close)
+
+
+@variant("404-for-jobs-that-nobody-has")
+def not_found(wrong: Wrong) -> None:
+    def rewrite(request: webob.Request, response: webob.Response) -> None:
+        named = "jobId=" in request.query_string
+        if calls(request, "GET") and named and response.body == b"[]":
+            response.status_int, response.body = 404, b'{"error": "There is no such job."}'
+
+    wrong.answers(rewrite)
+
+
+@variant("400-for-results-that-there-are-not")
+def bad_request(wrong: Wrong) -> None:
+    def rewrite(request: webob.Request, response: webob.Response) -> None:
+        if request.path.endswith("/computeResult") and response.status_int == 404:
+            response.status_int = 400
+
+    wrong.answers(rewrite)
+
+
+@variant("nothing-is-told-of-the-end")
+def nothing_told(wrong: Wrong) -> None:
+    ours = ("finishReason", "finishMessage", "statusHistory", "algorithmExitCode")
+
+    def without(request: webob.Request, job: dict[str, Any]) -> None:
+        for name in ours:
+            job.pop(name, None)
+
+    wrong.jobs(without)
+
+
+@variant("no-calls-beside-the-page")
+def without_calls_beside(wrong: Wrong) -> None:
+    missing(wrong, "/initializeCompute", "/fileinfo")
+
+    def without(told: dict[str, Any]) -> dict[str, Any]:
+        for name in ("initializeCompute", "fileinfo"):
+            del told["serviceEndpoints"][name]
+        return told
+
+    wrong.documents("/", without)
+
+
+@variant("no-tokens")
+def without_tokens(wrong: Wrong) -> None:
+    missing(wrong, "/createAuthToken", "/deleteAuthToken")
+
+    def without(told: dict[str, Any]) -> dict[str, Any]:
+        for name in ("create_auth_token", "delete_auth_token"):
+            del told["serviceEndpoints"][name]
+        return told
+
+    wrong.documents("/", without)
+
+
+def missing(wrong: Wrong, *calls: str) -> None:
+    """Answer these calls as unknown paths."""
+
+    def elsewhere(request: webob.Request) -> None:
+        if request.path.endswith(calls):
+            request.path = "/api/services/this-is-no-call"
+
+    wrong.requests(elsewhere)
+
+
+@variant("downloads-come-whole")
+def whole(wrong: Wrong) -> None:
+    def without_headers(request: webob.Request) -> None:
+        for name in ("HTTP_RANGE", "HTTP_IF_RANGE", "HTTP_IF_NONE_MATCH"):
+            request.environ.pop(name, None)
+
+    def untold(request: webob.Request, response: webob.Response) -> None:
+        for name in ("ETag", "Accept-Ranges"):
+            response.headers.pop(name, None)
+
+    wrong.requests(without_headers)
+    wrong.answers(untold)
+
+
+@variant("json-for-people")
+def indented(wrong: Wrong) -> None:
+    def rewrite(request: webob.Request, response: webob.Response) -> None:
+        if response.content_type == "application/json" and response.body:
+            text = json.dumps(json.loads(response.body), indent=4, ensure_ascii=False)
+            response.body = text.encode()
+            response.headers["Content-Type"] = "application/json; charset=UTF-8"
+
+    wrong.answers(rewrite)
+
+
+@variant("nonces-with-fractions")
+def fractions(wrong: Wrong) -> None:
+    wrong.documents(f"{SERVICES}/nonce", lambda told: {"nonce": float(told["nonce"])})
+
+
+@variant("only-what-deployed-servers-show", Level.INTEROPERABLE)
+def as_deployed(wrong: Wrong) -> None:
+    """The members that the page lists and deployed servers left out."""
+
+    def without(request: webob.Request, job: dict[str, Any]) -> None:
+        for name in ("documentId", "algorithmLogUrl", "resultsUrls", "resultsDid"):
+            job.pop(name, None)
+
+    wrong.jobs(without)
+
+
+@variant("trusts-where-nothing-is-said", Level.INTEROPERABLE)
+def trusting(wrong: Wrong) -> None:
+    wrong.settings(lambda settings: replace(settings, trust=Trust(empty_allows_all=True)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import signal
@@ -23,6 +24,8 @@ DATASET = "did:op:" + "1" * 64
 COMPUTE = "/api/services/compute"
 RESULT = "/api/services/computeResult"
 SERVER = Path(__file__).parent / "server.py"
+ROOT = SERVER.parents[2]
+AS_USER = ROOT / "tests" / "backends" / "local" / "as_user.py"
 PATIENCE = 90  # seconds of real time, after which a test gives up
 STEP = 0.1  # seconds between two looks: a network poll needs a step
 
@@ -95,27 +98,41 @@ def publish(assets: Path, file: Mapping[str, Any], did: str = DATASET) -> None:
     (assets / f"{did[-8:]}.json").write_text(json.dumps(ddo))
 
 
+def begin(configuration: Path, *plugin: str, user: int | None = None) -> subprocess.Popen[str]:
+    """A server process that has just begun, and logs to the folder of its configuration."""
+    become = [] if user is None else as_user(user, configuration.parent)
+    with (configuration.parent / "server.log").open("a") as log:
+        return subprocess.Popen(
+            [*become, sys.executable, str(SERVER), str(configuration), *plugin],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+
+
+def as_user(user: int, folder: Path) -> list[str]:
+    """What goes before a command that another user is to run, on a `folder` of its own."""
+    needed = [sys.prefix, sys.base_prefix, str(ROOT), str(folder)]
+    return [sys.executable, str(AS_USER), str(user), *needed, "--"]
+
+
 @dataclass
 class Live:
     """One server process on a free port; `plugin` is one of server.py's with its argument.
+
+    It is its own user's, by number, where `user` is given.
 
     A ``with`` ends it well, unless the test has ended it before.
     """
 
     configuration: Path
     plugin: tuple[str, ...] = ()
+    user: int | None = None
     process: subprocess.Popen[str] = field(init=False)
     netloc: str = field(init=False)
 
     def __post_init__(self) -> None:
-        log = (self.configuration.parent / "server.log").open("a")
-        self.process = subprocess.Popen(
-            [sys.executable, str(SERVER), str(self.configuration), *self.plugin],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        log.close()
+        self.process = begin(self.configuration, *self.plugin, user=self.user)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line.startswith("Serving on http://"), line or self.log()
@@ -159,6 +176,10 @@ class Reply:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()
 
 
 def call(
@@ -204,23 +225,26 @@ class Consumer:
             "signature": self.account.sign(text),
         }
 
-    def start(
+    def start(self, netloc: str, code: str, order: str = "", **more: Any) -> Reply:
+        """Ask for a job of raw code; an order that is not given is the consumer's own."""
+        body = self.start_body(code, order or self.address, **more)
+        return call(netloc, "POST", COMPUTE, body=body)
+
+    def start_body(
         self,
-        netloc: str,
         code: str,
-        order: str = "",
+        order: str,
         *,
         entrypoint: str = "sh $ALGO",
         dataset: str = DATASET,
         environment: str = "local",
         custom: Any = None,
-    ) -> Reply:
-        """Ask for a job of raw code; an order that is not given is the consumer's own."""
-        bought = order or self.address
-        body = {
+    ) -> dict[str, Any]:
+        """What asks for a job of raw code, with a fresh nonce."""
+        return {
             **self.signed(dataset),
             "environment": environment,
-            "dataset": {"documentId": dataset, "serviceId": "compute", "transferTxId": bought},
+            "dataset": {"documentId": dataset, "serviceId": "compute", "transferTxId": order},
             "algorithm": {
                 "algocustomdata": custom,
                 "meta": {
@@ -234,7 +258,6 @@ class Consumer:
                 },
             },
         }
-        return call(netloc, "POST", COMPUTE, body=body)
 
     def started(self, netloc: str, code: str, **more: Any) -> str:
         """The id of a job that was accepted."""

@@ -2,7 +2,9 @@
 
 ``server.py CONFIGURATION [kill-at STATUS]``: the process gets a SIGKILL the moment a job has
 reached STATUS. ``server.py CONFIGURATION [hold FOLDER]``: jobs stay at 50 or 60 while FOLDER has
-a pipe of that name to which nobody has written.
+a pipe of that name to which nobody has written. ``server.py CONFIGURATION [clock FILE]``: the wall
+clock is as many seconds off as FILE says. ``server.py CONFIGURATION [offer NAME]``: there is the
+instant backend under that name.
 """
 
 from __future__ import annotations
@@ -10,13 +12,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from compute_ref.app import create_app
+from compute_ref.clock import Clock
 from compute_ref.configuration import load
 from compute_ref.jobs.model import Job
-from compute_ref.plugins import hookimpl
+from compute_ref.plugins import BackendFactory, hookimpl
 from compute_ref.serving import serve
+from compute_ref.testing.instant import InstantBackend
 
 
 class KillAt:
@@ -51,13 +56,36 @@ class Hold:
             pipe.read_text()
 
 
-PLUGINS = {"kill-at": KillAt, "hold": Hold}
+class ShiftedClock(Clock):
+    """A fake: the wall clock of a machine that somebody sets, ahead or back, while it runs."""
+
+    def __init__(self, file: str) -> None:
+        self.file = Path(file)
+
+    def now(self) -> float:
+        return super().now() + float(self.file.read_text())
+
+
+class Offer:
+    """The instant backend, under its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @hookimpl
+    def backends(self) -> Mapping[str, BackendFactory]:
+        return {self.name: InstantBackend}
+
+
+PLUGINS = {"kill-at": KillAt, "hold": Hold, "offer": Offer}
 
 
 def main(configuration: str, *plugin: str) -> int:
     settings = load(Path(configuration))
-    plugins = [PLUGINS[plugin[0]](plugin[1])] if plugin else []
-    return serve(create_app(settings, plugins=plugins), settings)
+    kind, argument = plugin or ("", "")
+    plugins = [PLUGINS[kind](argument)] if kind in PLUGINS else []
+    clock = ShiftedClock(argument) if kind == "clock" else None
+    return serve(create_app(settings, plugins=plugins, clock=clock), settings)
 
 
 if __name__ == "__main__":

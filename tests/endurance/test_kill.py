@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
-import random
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,43 +118,3 @@ def test_a_download_that_a_kill_cut_off_is_resumed_after_the_restart(configurati
         assert hashlib.sha256(received + rest.body).hexdigest() == result["sha256"]
         whole = consumer.result(second.netloc, job_id, 0)
         assert hashlib.sha256(whole.body).hexdigest() == result["sha256"]
-
-
-def test_ten_kills_under_load_lose_no_acknowledged_job(configuration: Path) -> None:
-    consumers = [Consumer() for _ in range(4)]
-    acknowledged: dict[str, Consumer] = {}
-    attempts = {consumer.address: 0 for consumer in consumers}
-    chance = random.Random(20)
-
-    def load(consumer: Consumer, server: Live, stop: threading.Event) -> None:
-        while not stop.is_set():
-            attempts[consumer.address] += 1
-            order = f"0x{consumer.address[2:]}{attempts[consumer.address]:x}"
-            try:
-                answer = consumer.start(server.netloc, ONCE.format(seconds=0.05), order)
-            except OSError:
-                return
-            assert answer.status == 200, answer.body
-            acknowledged[answer.json[0]["jobId"]] = consumer
-            stop.wait(0.2)
-
-    for _ in range(10):
-        server = Live(configuration)
-        stop = threading.Event()
-        clients = [
-            threading.Thread(target=load, args=(consumer, server, stop)) for consumer in consumers
-        ]
-        for client in clients:
-            client.start()
-        stop.wait(chance.uniform(0.2, 1.5))
-        server.kill()
-        stop.set()
-        for client in clients:
-            client.join()
-    with Live(configuration) as server:
-        for consumer in consumers:
-            count = len(consumer.jobs(server.netloc))
-            for job in final_jobs(consumer, server, count):
-                assert_ran_once(consumer, server, job)
-                acknowledged.pop(job["jobId"], None)
-        assert acknowledged == {}

@@ -64,28 +64,28 @@ def quote_raw(bench: Bench) -> None:
 def quote_past(bench: Bench) -> None:
     """A quote until yesterday."""
     _given_a_quote(bench)
-    _quote(bench, "open", "plain", validUntil=int(time.time()) - 86_400).refused(400)
+    _quote(bench, "open", "plain", validUntil=int(time.time()) - 86_400).refused()
 
 
 @check("CE-BESIDE-QUOTE-ENVIRONMENT")
 def quote_environment(bench: Bench) -> None:
     """A quote for an environment that nobody has."""
     _given_a_quote(bench)
-    _quote(bench, "open", "plain", env="no environment has this id").refused(400, 404)
+    _quote(bench, "open", "plain", env="no environment has this id").refused(400, 401, 403, 404)
 
 
 @check("CE-BESIDE-QUOTE-TRUST")
 def quote_trust(bench: Bench) -> None:
     """Code of the consumer's own on a dataset that trusts one published algorithm alone."""
     _given_a_quote(bench)
-    _quote(bench, "closed", "plain").refused(400, 403)
+    _quote(bench, "closed", "plain").refused()
 
 
 @check("CE-BESIDE-QUOTE-MISSING")
 def quote_missing(bench: Bench) -> None:
     """A quote of no dataset at all."""
     answer = bench.send(Request("POST", INITIALIZE, json={})).offered()
-    found = answer.refused(400)
+    found = answer.refused()
     expect("datasets" in str(found), "a refusal that names datasets", answer)
 
 
@@ -133,7 +133,7 @@ def fileinfo_unknown(bench: Bench) -> None:
     with given("facts of files"):
         _facts(_fileinfo(bench, dataset))
     for wrong in ({"did": refusable.NO_DID}, {"serviceId": "no service has this id"}):
-        bench.send(Request("POST", FILEINFO, json={**dataset, **wrong})).refused(400, 404)
+        bench.send(Request("POST", FILEINFO, json={**dataset, **wrong})).refused(400, 401, 403, 404)
 
 
 @check("CE-BESIDE-FILEINFO-CHECKSUM")
@@ -242,7 +242,8 @@ def _environment(bench: Bench) -> dict[str, Any]:
 def _quoted(answer: Answer) -> list[dict[str, Any]]:
     """The items of a quote of one dataset."""
     found = answer.accepted(200)
-    items = found.get("datasets") if isinstance(found, dict) else None
+    expect(isinstance(found, dict), "an object", answer)
+    items = found.get("datasets")
     expect(isinstance(items, list) and len(items) == 1, "datasets: one item for one", answer)
     quoted: list[dict[str, Any]] = items or []
     expect(isinstance(quoted[0], dict), "an object", answer)

@@ -11,7 +11,7 @@ from compute_conformance.checks.listing import finds, finds_nothing, two_dataset
 from compute_conformance.checks.stop import finds_none
 from compute_conformance.consumers import COMPUTE, Consumer
 from compute_conformance.exchanges import Answer, Request
-from compute_conformance.verdicts import expect, given
+from compute_conformance.verdicts import Contested, expect, given
 
 DELETED: Final = 8
 
@@ -49,7 +49,10 @@ def acknowledged(bench: Bench) -> dict[str, Any]:
         bench.finished(one)
         return deleted(one)
 
-    return bench.shared("deleted", make).job()
+    answer = bench.shared("deleted", make)
+    if answer.json == "":
+        raise Contested("the status object", answer)
+    return answer.job()
 
 
 def finds_nothing_to_delete(answer: Answer) -> None:

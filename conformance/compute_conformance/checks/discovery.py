@@ -242,8 +242,10 @@ def _is_pair(entry: object) -> bool:
 
 def _listed_as_known(bench: Bench, name: str) -> None:
     method, path = CALLS[name]
-    found = _listed(bench).get(name)
-    fits = _is_pair(found) and [str(found[0]).upper(), found[1]] == [method, path]  # type: ignore[index]
+    listed = _listed(bench)
+    expect(name in listed, f"an entry {name}", listed)
+    found = listed[name]
+    fits = _is_pair(found) and [str(found[0]).upper(), found[1]] == [method, path]
     expect(fits, f"{name}: {[method, path]}", found)
 
 

@@ -41,7 +41,8 @@ def by_chain(bench: Bench) -> None:
     if isinstance(found, list):
         raise Contested("an object by chain", "an array, which clients of one chain can read")
     chain = str(bench.profile.chain)
-    expect(isinstance(found.get(chain), list), f"an array {chain}", found)
+    expect(chain in found, f"a member {chain}", found)
+    expect(isinstance(found[chain], list), f"an array {chain}", found)
     strange = [key for key, value in found.items() if not (key.isdecimal() and _is_list(value))]
     expect(not strange, "arrays by decimal chain ids only", strange)
 
@@ -108,7 +109,8 @@ def unique(bench: Bench) -> None:
 @check("CE-ENV-PRICE")
 def price(bench: Bench) -> None:
     """The priceMin of each, a number or the text of one."""
-    _each(bench, "priceMin", lambda value: _read(value) >= 0, "a number from 0 on, or its text")
+    _each(bench, "priceMin", lambda value: not math.isnan(_read(value)), "a number, or its text")
+    _each(bench, "priceMin", lambda value: _read(value) >= 0, "0 or more")
 
 
 @check("CE-ENV-PRICE-NUMBER")
@@ -162,7 +164,8 @@ def gpu_type(bench: Bench) -> None:
 @check("CE-ENV-RAM")
 def ram(bench: Bench) -> None:
     """The ramGB of each."""
-    _each(bench, "ramGB", _is_positive, "a number above 0")
+    _each(bench, "ramGB", _is_number, "a number")
+    _each(bench, "ramGB", _is_positive, "above 0")
 
 
 @check("CE-ENV-DISK")
@@ -180,13 +183,15 @@ def desc(bench: Bench) -> None:
 @check("CE-ENV-MAX-JOBS")
 def max_jobs(bench: Bench) -> None:
     """The maxJobs of each."""
-    _each(bench, "maxJobs", lambda value: _is_count(value) and value > 0, "an integer above 0")
+    _each(bench, "maxJobs", _is_count, "an integer from 0 on")
+    _each(bench, "maxJobs", lambda value: value > 0, "above 0")
 
 
 @check("CE-ENV-CURRENT-JOBS")
 def current_jobs(bench: Bench) -> None:
     """The currentJobs of each."""
-    _each(bench, "currentJobs", _is_count, "an integer from 0 on")
+    _each(bench, "currentJobs", lambda value: type(value) is int, "an integer")
+    _each(bench, "currentJobs", _is_count, "0 or more")
 
 
 @check("CE-ENV-JOBS-SANE")
@@ -219,7 +224,8 @@ def fee_token(bench: Bench) -> None:
 def last_seen(bench: Bench) -> None:
     """The lastSeen of those that have one."""
     wanted = "Unix time in seconds"
-    _each(bench, "lastSeen", lambda value: 0 < _read(value) < MILLISECONDS, wanted, optional=True)
+    _each(bench, "lastSeen", lambda value: _read(value) > 0, "a number, or its text", optional=True)
+    _each(bench, "lastSeen", lambda value: _read(value) < MILLISECONDS, wanted, optional=True)
 
 
 @check("CE-ENV-JOBS-COUNTED")
@@ -244,7 +250,8 @@ def _each(
         raise Unsupported(name, "no environment has it")
     for one in found:
         if name in one or not optional:
-            expect(fits(one.get(name)), f"{name}: {wanted}", one)
+            expect(name in one, f"a member {name}", one)
+            expect(fits(one[name]), f"{name}: {wanted}", one)
 
 
 def _equal(bench: Bench, *names: str) -> None:

@@ -13,7 +13,7 @@ from compute_conformance.checking import check
 from compute_conformance.consumers import COMPUTE, SERVICES
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.signing import Account
-from compute_conformance.verdicts import expect, given
+from compute_conformance.verdicts import elected, expect, given
 
 DOCUMENT: Final = "dataset.documentId"
 WITHOUT: Final = {key: value for key, value in refusable.NO_DATASET.items() if key != "documentId"}
@@ -82,7 +82,8 @@ def sentences(bench: Bench) -> None:
     answer = bench.send(Request("POST", COMPUTE, json={}))
     with given("errors by field"):
         found = _errors(answer)
-    expect(all(isinstance(one, list) for one in found.values()), "arrays of texts", answer)
+    bare = {field for field, one in found.items() if _is_text(one)}
+    elected(not bare, bare == {"signature"}, "arrays of texts", answer)
 
 
 @check("CE-ERROR-MEMBERS")
@@ -135,7 +136,7 @@ def refusal(bench: Bench) -> None:
     """A start that is in order, on a dataset that nobody has."""
     answer = bench.send(refusable.start(bench.consumer()))
     with given("a refusal"):
-        told = answer.refused(400, 403, 404).get("error")
+        told = answer.refused(400, 401, 403, 404).get("error")
     by_resource = isinstance(told, dict) and told and all(map(_is_text, told.values()))
     expect((_is_text(told) and told) or by_resource, "error: a text, or texts by resource", answer)
 
@@ -197,13 +198,13 @@ def no_path(bench: Bench) -> None:
 def _without_document(bench: Bench) -> Answer:
     answer = bench.send(bench.consumer().start_request(refusable.RAW, WITHOUT))
     with given("a refusal"):
-        expect(answer.status == 400, "400", answer)
+        answer.refused()
     return answer
 
 
 def _errors(answer: Answer) -> dict[str, Any]:
     """What is told by field."""
-    found = answer.refused(400).get("errors")
+    found = answer.refused().get("errors")
     expect(isinstance(found, dict) and found, "errors, an object by field", answer)
     errors: dict[str, Any] = found or {}
     return errors
@@ -220,9 +221,10 @@ def _is_text(value: object) -> bool:
 
 
 def _silent_of(answer: Answer, secret: str) -> None:
-    told = f"{answer.headers} {answer.body.decode('utf-8', 'replace')}".lower()
-    hidden = secret.lower().removeprefix("0x") not in told
-    expect(hidden, "an answer that does not repeat what was sent in confidence", answer)
+    hidden = secret.lower().removeprefix("0x")
+    body = answer.body.decode("utf-8", "replace").lower()
+    expect(hidden not in body, "a body that does not repeat what was sent in confidence", answer)
+    expect(hidden not in str(answer.headers).lower(), "nor headers that do", answer)
 
 
 def _calls(bench: Bench) -> list[Request]:

@@ -11,7 +11,7 @@ from compute_conformance.checking import check
 from compute_conformance.checks.job import is_integer, started
 from compute_conformance.consumers import RESULT
 from compute_conformance.exchanges import Answer, Request
-from compute_conformance.verdicts import Inconclusive, Unsupported, expect
+from compute_conformance.verdicts import Inconclusive, Unsupported, elected, expect
 
 TYPES: Final = ("output", "algorithmLog", "configrationLog", "filteringLog", "publishLog")
 PRIVATE: Final = ("algorithmLogUrl", "resultsUrls", "resultsDid")
@@ -39,9 +39,11 @@ def none_yet(bench: Bench) -> None:
 
 @check("CE-JOB-RESULTS-LIST")
 def none_yet_is_a_list(bench: Bench) -> None:
-    """The first look at a job."""
-    found = started(bench).get("results")
-    expect(isinstance(found, list), "a list", found)
+    """Every look at a job until its end, and one by its owner."""
+    its = bench.specimen()
+    for job in (*its.course, its.signed):
+        found = job.get("results")
+        elected(isinstance(found, list), found == "", "a list", found)
 
 
 @check("CE-JOB-RESULTS-SHOWN")
@@ -64,6 +66,7 @@ def sizes(bench: Bench) -> None:
     """Every result of a job that ended."""
     for one in results(bench):
         found = one.get("filesize")
+        expect(isinstance(found, int | float), "a filesize, a number", one)
         expect(is_integer(found) and int(found or 0) >= 0, "a filesize in bytes", one)
 
 

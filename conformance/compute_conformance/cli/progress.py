@@ -83,3 +83,4 @@ def summary(console: Console, document: Mapping[str, Any]) -> None:
     for leftover in document["leftovers"]:
         console.print(f"left over: the job {escape(leftover)}")
     console.print(f"[bold]{escape(document['target'])}[/] {conclusion(document)}.")
+    console.print(f"This was effort {document['effort']} with seed {document['seed']}.")

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from compute_conformance.chance import Chance, Effort
 from compute_conformance.cli.progress import Progress, summary
 from compute_conformance.cli.targets import Unusable, target_at
 from compute_conformance.comparing import differences
@@ -63,6 +64,20 @@ LEVELS = [level.value for level in Level]
     help="Checks that run at once.",
 )
 @click.option(
+    "--effort",
+    type=click.Choice([one.value for one in Effort]),
+    default=Effort.QUICK.value,
+    show_default=True,
+    help="How many requests and programs of the suite's own making are tried.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Decides what is tried; the same one repeats the verdicts.",
+)
+@click.option(
     "--report",
     "reports",
     multiple=True,
@@ -83,6 +98,8 @@ def run(
     capabilities: tuple[str, ...],
     access: int,
     workers: int,
+    effort: str,
+    seed: int,
     reports: tuple[Path, ...],
     baseline: Path | None,
     quiet: bool,
@@ -105,7 +122,14 @@ def run(
     target = _target(url or profile.url, profile)
     try:
         with Progress(console, len([*selected(selection)]), quiet=quiet) as progress:
-            report = run_checks(target, profile, selection, workers=workers, told=progress.tell)
+            report = run_checks(
+                target,
+                profile,
+                selection,
+                chance=Chance(seed, Effort(effort)),
+                workers=workers,
+                told=progress.tell,
+            )
     except KeyboardInterrupt:
         raise Unusable("interrupted before anything was judged") from None
     found = document(report)

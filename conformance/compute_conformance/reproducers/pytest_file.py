@@ -29,7 +29,7 @@ def test_{name}():
     path = os.environ.get("PROFILE")
     profile = load(Path(path)) if path else from_document(PROFILE)
     only = compute_conformance.Selection(ids=["{id}"].__contains__)
-    report = compute_conformance.run(TARGET, profile, only)
+    report = compute_conformance.run(TARGET, profile, only, effort="{effort}", seed={seed})
     assert not report.wiring, report.wiring
     for outcome in report.outcomes:
         found = f"expected {{outcome.expected}}; observed {{outcome.observed}}"
@@ -48,6 +48,8 @@ def as_pytest(document: Mapping[str, Any], requirement: Mapping[str, Any]) -> st
         name=requirement["id"].lower().replace("-", "_"),
         sentence=requirement["sentence"].replace("\\", "\\\\"),
         target=document["target"],
+        effort=document["effort"],
+        seed=document["seed"],
         expected=check["expected"],
         observed=check["observed"],
         profile=pformat(document["profile"], width=95),

@@ -41,8 +41,8 @@ NAMES = ("inputs", "ddos", "transformations", "outputs", "logs", "control")
 PRIVATE = ["--iptables=false", "--bridge=none"]
 UNPINNED = Image("base", "1", "")
 UID = 65_000  # that algorithms run as
-NET = f"10.213.{os.getpid() % 250}"  # so that tests may run twice at once
-SUBNET, GATEWAY, BRIDGE = f"{NET}.0/24", f"{NET}.1", f"cr-test{os.getpid()}"
+NUMBER = os.getpid() % 250  # so that tests may run twice at once
+GATEWAY = f"10.213.{NUMBER}.1"
 
 
 class Place:
@@ -184,12 +184,19 @@ def engine(no_proxies: None) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def open_network(engine: Engine) -> Iterator[str]:
     """The name of a network in which this machine is reached at GATEWAY."""
-    pool = docker.types.IPAMPool(subnet=SUBNET, gateway=GATEWAY)
+    with network(engine, GATEWAY, f"cr-test{os.getpid()}") as name:
+        yield name
+
+
+@contextmanager
+def network(engine: Engine, gateway: str, bridge: str) -> Iterator[str]:
+    """The name of a network of an engine, in which this machine is reached at `gateway`."""
+    pool = docker.types.IPAMPool(subnet=f"{gateway[:-1]}0/24", gateway=gateway)
     with engine.client() as api:
         api.create_network(
             "open",
             ipam=docker.types.IPAMConfig(pool_configs=[pool]),
-            options={"com.docker.network.bridge.name": BRIDGE},
+            options={"com.docker.network.bridge.name": bridge},
         )
         yield "open"
         api.remove_network("open")

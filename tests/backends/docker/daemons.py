@@ -111,6 +111,7 @@ class Engine:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
+                cwd=self.folder,  # what Podman starts leaves files where it is
                 env={**os.environ, **self.environment()},
                 start_new_session=True,
             )
@@ -197,20 +198,28 @@ class Podman(Engine):
 
     def command(self) -> list[str]:
         folder = self.folder
-        places = {"root": "data", "runroot": "run", "tmpdir": "tmp"}
+        places = {"root": "data", "runroot": "run", "tmpdir": "tmp", "network-config-dir": "nets"}
         options = [f"--{option}={folder / name}" for option, name in places.items()]
         options += ["--cgroup-manager=cgroupfs", "--events-backend=file", "--storage-driver=vfs"]
         return ["podman", *options, *self.options, "system", "service", "--time=0", self.host]
 
     def helpers(self) -> list[int]:
         """Also those that clean up after containers, and make the folder anew if they are late."""
+        return list(self._processes(b"podman"))
+
+    def end_shims(self) -> None:
+        """End what would clean up after commands in containers, five minutes after them."""
+        for pid in self._processes(b"conmon"):
+            with suppress(ProcessLookupError):  # the parent of another one, which ends with it
+                os.kill(pid, signal.SIGKILL)
+
+    def _processes(self, program: bytes) -> Iterator[int]:
+        """Those of a program that were started for this service."""
         place = os.fsencode(self.folder)
-        return [
-            pid
-            for pid in running()
-            if (words := of_process(pid, "cmdline"))[:1] and words[0].endswith(b"podman")
-            if any(place in word for word in words)
-        ]
+        for pid in running():
+            words = of_process(pid, "cmdline")
+            if words[:1] and words[0].endswith(program) and any(place in word for word in words):
+                yield pid
 
     def environment(self) -> Mapping[str, str]:
         """Registries as ``allow`` says."""

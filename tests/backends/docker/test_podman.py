@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import docker
 import pytest
 
-from compute_ref.plugins import AlgorithmUnavailable, Exit, ExitReason, Image
+from compute_ref.plugins import AlgorithmUnavailable, Backend, Exit, ExitReason, Image, Site
+from compute_ref.testing.backend_contract import Server
+from compute_ref.testing.backend_contract.limiting import Limiting
+from compute_ref.testing.backend_contract.network import Network
+from compute_ref.testing.backend_contract.removing import Removing
+from compute_ref_docker import backends
 from compute_ref_docker.algorithm_log import GAP
-from tests.backends.docker.conftest import UID, Place, running_engine
+from tests.backends.docker.conftest import NUMBER, UID, Place, network, running_engine
 from tests.backends.docker.daemons import Engine, Podman, Registry, short_folder, until
 from tests.backends.docker.rootfs import LOUD, base, build, load
 from tests.backends.docker.servers import (
@@ -26,6 +33,7 @@ from tests.backends.docker.servers import (
 from tests.backends.docker.test_lifetime import started_and_killed
 
 MIB = 2**20
+GATEWAY = f"10.214.{NUMBER}.1"
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +49,46 @@ def podman(no_proxies: None, registry: Registry) -> Iterator[Engine]:
 @pytest.fixture
 def place(podman: Engine, make_place: Callable[..., Place]) -> Place:
     return make_place(podman)
+
+
+@pytest.fixture(scope="class")
+def podmans_network(podman: Engine) -> Iterator[str]:
+    """Its bridge is there only while a container is, so there is always one."""
+    bounds = [docker.types.Ulimit(name=name, soft=1024, hard=1024) for name in ("nofile", "nproc")]
+    with network(podman, GATEWAY, f"cr-pod{os.getpid()}") as name, podman.client() as api:
+        host = api.create_host_config(network_mode=name, ulimits=bounds)
+        made = api.create_container("base:1", command=["sleep", "1d"], host_config=host)
+        api.start(made)
+        yield name
+        api.remove_container(made, force=True)
+
+
+class TestPodman(Limiting, Removing, Network):
+    """Of the contract of all backends that in which daemons differ; all of it takes minutes.
+
+    It does not tell what was too much memory.
+    """
+
+    host = GATEWAY
+
+    @pytest.fixture
+    def new_backend(
+        self, podman: Engine, podmans_network: str, data_dir: Path, known_daemon: None
+    ) -> Callable[[], Backend]:
+        options = {"host": podman.host, "network": podmans_network}
+        site = Site(options, data_dir, data_dir, loopback=True)
+        return lambda: backends()["docker"](site)
+
+    @pytest.fixture
+    def image(self, podman: Engine) -> Image:
+        with podman.client() as api:
+            return Image("base", "1", str(api.inspect_image("base:1")["Id"]))
+
+    def test_too_much_memory_ends_a_run(self, server: Server) -> None:
+        """Its state says that nothing ran out of memory: the run is one that failed."""
+        run = server.script("exec tail /dev/zero", memory=32 * MIB)
+        assert self.holds(server, "memory", run.limits)
+        assert server.finish(run) == Exit(137)
 
 
 def test_a_server_on_it_completes_a_job(tmp_path: Path, podman: Engine) -> None:
@@ -86,19 +134,15 @@ def test_what_the_image_says_about_running_it_is_not_heeded(podman: Engine, plac
 
 
 def test_time_and_disk_are_watched_and_processes_bounded(place: Place) -> None:
-    late = place.run("echo ready; sleep 600", seconds=1)
-    full = place.run("while :; do head -c 1000000 /dev/zero >> $OUTPUTS/x; done", disk=4 * MIB)
+    """Also of one that says nothing, of whose log Podman gives no word while it runs."""
+    late = place.run("sleep 600", seconds=1)
+    fill = "while test $n -lt 9; do n=$((n + 1)); head -c 1000000 /dev/zero > $OUTPUTS/$n; done"
+    full = place.run(f"n=0; {fill}; sleep 600", disk=4 * MIB)
     many = place.run("for n in 1 2 3 4 5 6 7 8 9 10; do sleep 2 & done; wait", processes=6)
     handles = [place.backend.launch(run) for run in (late, full, many)]
     reasons = [place.wait(handle).reason for handle in handles]
     assert reasons == [ExitReason.TIMEOUT, ExitReason.STORAGE, ExitReason.EXITED]
     assert "can't fork" in place.log(many)
-
-
-def test_memory_is_bounded_but_podman_does_not_tell_that_it_was_exceeded(place: Place) -> None:
-    """Its state says that nothing ran out of memory: the run is one that failed."""
-    run = place.run("exec tail /dev/zero", memory=32 * MIB)
-    assert place.finish(run) == Exit(137)
 
 
 def test_one_that_somebody_kills_is_not_told_from_one_that_ends_so(place: Place) -> None:

@@ -7,6 +7,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,11 @@ class Place:
     def finish(self, run: Run) -> Exit:
         """Launch and wait to the end."""
         return self.wait(self.backend.launch(run))
+
+    def recalled(self, end: Exit, code: int) -> Exit:
+        """`end`, with the code of a deleted pod's algorithm where a real node has forgotten it."""
+        forgotten = end.code is None and not self.cluster.emulated
+        return replace(end, code=code) if forgotten else end
 
     def log(self, run: Run) -> str:
         path = run.folders.logs / "algorithm.log"

@@ -58,6 +58,6 @@ class TestKubernetes(BackendContract):
             (pod,) = Admin(self.cluster.api, self.cluster.namespace).pods(object_name(handle.name))
             assert server.end(handle) == Exit(0)
         assert pod["metadata"]["labels"]["compute-ref/network"] == "none"
-        if self.cluster.emulated or os.environ.get("COMPUTE_REF_TEST_POLICIES"):
+        if self.cluster.emulated or os.environ.get("KUBERNETES_TEST_POLICIES"):
             assert opened.came == 0
             assert server.output(run, "code").strip() not in ("0", "127")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,40 @@ def test_the_configuration_is_mounted_where_the_server_reads_it() -> None:
     assert volumes["configuration"]["configMap"]["name"] == made["name"]
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert container["command"][-1] == f"{mounts['configuration']}/{made['files'][0]}"
+
+
+def test_the_image_runs_as_the_manifests_do_and_has_what_they_call() -> None:
+    lines = (BASE.parents[1] / "Dockerfile").read_text().splitlines()
+    own = server()["securityContext"]
+    assert f"USER {own['runAsUser']}:{own['runAsGroup']}" in lines
+    assert f"EXPOSE {server()['containers'][0]['ports'][0]['containerPort']}" in lines
+    project = configparser.ConfigParser()
+    project.read(BASE.parents[1] / "setup.cfg")
+    program, *_ = server()["containers"][0]["command"]
+    assert f"{program} = " in project["options.entry_points"]["console_scripts"]
+    (base,) = {line.split()[1] for line in lines if line.startswith("FROM")}
+    version = base.removeprefix("python:").removesuffix("-slim")
+    assert f"Programming Language :: Python :: {version}" in project["metadata"]["classifiers"]
+
+
+def test_the_image_is_made_of_all_packages_and_nothing_else() -> None:
+    lines = (BASE.parents[1] / ".dockerignore").read_text().split()
+    project = configparser.ConfigParser()
+    project.read(BASE.parents[1] / "setup.cfg")
+    folders = [line.split(" = ")[-1] for line in project["options"]["package_dir"].split("\n")[2:]]
+    rooms = {name.split("/")[0] for name in folders} | {"compute_ref"}
+    files = {"setup.cfg", "pyproject.toml", "README.md", "LICENSE"}
+    assert lines[0] == "*"
+    assert {line[1:] for line in lines if line.startswith("!")} == rooms | files
+
+
+def test_kustomize_leaves_the_names_in_the_role_as_they_are() -> None:
+    """It replaces the name of a ConfigMap that it generates there too, whatever has that name."""
+    (_, role, _) = manifests("account.yaml")
+    named = {name for rule in role["rules"] for name in rule.get("resourceNames", ())}
+    generated = {made["name"] for made in kustomization(BASE)["configMapGenerator"]}
+    assert named
+    assert not named & generated
 
 
 def test_the_first_policy_denies_everything_to_runs_without_network() -> None:

@@ -121,7 +121,7 @@ class TestEvictions:
         place.ready(run)
         place.admin.delete_pod(place.pod(run), grace=5)
         end = place.wait(handle)
-        assert end == Exit(7, ExitReason.EVICTED, endings.DELETED)
+        assert place.recalled(end, 7) == Exit(7, ExitReason.EVICTED, endings.DELETED)
         assert place.log(run).endswith(f"[{endings.DELETED}]\n")
 
     def test_a_job_that_somebody_deletes(self, place: Place) -> None:
@@ -163,11 +163,14 @@ class TestEvictions:
         assert (end.reason, end.message) == (ExitReason.EVICTED, said)
 
     def test_the_clusters_own_deadline(
-        self, make_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+        self,
+        make_place: Callable[..., Place],
+        cluster: AnyCluster,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr("compute_ref_kubernetes.bounds.Bounds.exceeded", lambda *_: None)
         monkeypatch.setattr("compute_ref_kubernetes.manifest.GRACE", 2)
-        place = make_place(pending_timeout=12)
+        place = make_place(pending_timeout=12 if cluster.emulated else 40)
         run = place.run("echo ready; sleep 600", seconds=1)
         end = place.finish(run)
         assert end.reason is ExitReason.TIMEOUT
@@ -245,7 +248,8 @@ class TestOnce:
         handle = place.backend.launch(run)
         place.ready(run)
         place.admin.delete_pod(place.pod(run), grace=5)
-        assert place.wait(handle) == Exit(7, ExitReason.EVICTED, endings.DELETED)
+        end = place.wait(handle)
+        assert place.recalled(end, 7) == Exit(7, ExitReason.EVICTED, endings.DELETED)
         assert place.output(run, "times") == "once\n"
 
 

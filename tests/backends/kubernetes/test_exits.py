@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from compute_ref.plugins import Exit, ExitReason
+from compute_ref_kubernetes.cluster import Cluster, Kind
 from compute_ref_kubernetes.endings import (
     DELETED,
     LOST,
@@ -20,7 +22,9 @@ from compute_ref_kubernetes.endings import (
     Sight,
     exit_of,
 )
-from compute_ref_kubernetes.pods import Pod
+from compute_ref_kubernetes.labels import OBJECT
+from compute_ref_kubernetes.observing import Observed
+from compute_ref_kubernetes.pods import FORGOTTEN, Pod
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 EARLIER = "2026-11-25T11:00:00Z"
@@ -62,6 +66,15 @@ def pod(
 def job(kind: str = "", reason: str = "", message: str = "") -> Object:
     condition = {"type": kind, "status": "True", "reason": reason, "message": message}
     return {"metadata": {"name": "j"}, "status": {"conditions": [condition] if kind else []}}
+
+
+def forgotten() -> Pod:
+    """As an older node shows a pod that was deleted, and whose container is gone already."""
+    last = {"terminated": {"exitCode": 137, "reason": FORGOTTEN, "startedAt": None}}
+    state = {"waiting": {"reason": "PodInitializing"}}
+    status = {"name": "algorithm", "state": state, "lastState": last}
+    found = pod("Failed", deleted=EARLIER).shown
+    return Pod({**found, "status": {**found["status"], "containerStatuses": [status]}})
 
 
 ENDED = pod("Succeeded", code=0)
@@ -121,7 +134,6 @@ def evicted(code: int | None, message: str) -> Exit:
         # the node is lost
         (job(), [pod(running=True, deleted=EARLIER)], LOST_NODE),
         (job(), [pod("Pending", deleted=EARLIER)], LOST_NODE),
-        (job(), [pod("Failed", code=137, why="ContainerStatusUnknown")], LOST_NODE),
         (job(), [pod("Failed", running=True, reason="NodeLost", gone=True)], LOST_NODE),
         (
             job(),
@@ -136,6 +148,10 @@ def evicted(code: int | None, message: str) -> Exit:
         (job(), [pod(running=True, gone=True)], Exit(None, ExitReason.LOST, LOST_POD)),
         (BACKOFF, [], Exit(None, ExitReason.LOST, LOST_POD)),
         (None, [], LOST),
+        # the node found its container gone, and cannot know how it ended
+        (job(), [pod("Failed", code=137, why=FORGOTTEN)], Exit(None, ExitReason.LOST, LOST_POD)),
+        (job(), [pod("Failed", code=137, why=FORGOTTEN, deleted=EARLIER)], evicted(None, DELETED)),
+        (BACKOFF, [forgotten(), pod("Failed", guard={"exitCode": 4})], evicted(None, DELETED)),
         # a second pod, which the guard keeps from beginning
         (
             BACKOFF,
@@ -157,6 +173,17 @@ def evicted(code: int | None, message: str) -> Exit:
             BACKOFF,
             [pod("Failed", reason="OutOfmemory", message="Node didn't have enough")],
             Exit(None, ExitReason.BACKEND, "Node didn't have enough"),
+        ),
+        # where the guard ended well, its word says nothing
+        (
+            job("Failed", "DeadlineExceeded"),
+            [pod("Failed", guard={"exitCode": 0, "reason": "Completed"}, deleted=EARLIER)],
+            TIMEOUT,
+        ),
+        (
+            job(),
+            [pod("Failed", guard={"exitCode": 0, "reason": "Completed"}, deleted=EARLIER)],
+            None,
         ),
     ],
 )
@@ -182,6 +209,30 @@ def test_a_lost_node_is_told_whoever_ended_the_run() -> None:
 
 def test_an_order_does_not_end_what_still_runs() -> None:
     assert exit_of(Sight(job(), [pod(running=True)]), STORAGE, NOW) is None
+
+
+class Ahead(Cluster):
+    """A fake: its lists are ahead of its watches, which cannot be brought about otherwise."""
+
+    def __init__(self) -> None:
+        """Reach nothing."""
+
+    def job(self, name: str) -> None:
+        """There is none any more."""
+
+    def find(self, kind: Kind, selector: str) -> tuple[list[Mapping[str, Any]], str]:
+        """Nor a pod."""
+        return [], "2"
+
+
+def test_a_pod_that_is_gone_before_the_watch_tells_how_it_ended_is_waited_for() -> None:
+    observed = Observed(Ahead(), "server")
+    told = {"uid": "u", "labels": {OBJECT: "run"}, "deletionTimestamp": NOW.isoformat()}
+    running, ended = pod(running=True).shown, pod("Failed", code=7).shown
+    observed.one(Kind.PODS, {**running, "metadata": {"name": "p", **told}}, gone=False)
+    assert exit_of(observed.sight("run")[0], None, NOW) is None
+    observed.one(Kind.PODS, {**ended, "metadata": {"name": "p", **told}}, gone=True)
+    assert exit_of(observed.sight("run")[0], None, NOW) == evicted(7, DELETED)
 
 
 @pytest.mark.parametrize(("seconds", "reason"), [(3600, "timeout"), (3601, "evicted")])

@@ -22,7 +22,7 @@ from compute_ref_kubernetes.control import Control
 from compute_ref_kubernetes.labels import object_name
 from tests.backends.kubernetes.access import Object
 from tests.backends.kubernetes.clusters import EmulatedCluster
-from tests.backends.kubernetes.conftest import Place
+from tests.backends.kubernetes.conftest import PATIENCE, Place
 
 UNTIL_GO = "until test -e $OUTPUTS/go; do sleep 0.05; done"
 
@@ -135,7 +135,7 @@ class TestAdoption:
         servers.kill(first)
         Control(run.folders.control).write_cause(Exit(None, ExitReason.STORAGE, "Too much."))
         end = place.wait(Handle(place.name(run)))
-        assert end == Exit(7, ExitReason.STORAGE, "Too much.")
+        assert place.recalled(end, 7) == Exit(7, ExitReason.STORAGE, "Too much.")
 
 
 class TestNames:
@@ -201,6 +201,8 @@ class TestStops:
     ) -> None:
         if isinstance(place.cluster, EmulatedCluster):
             monkeypatch.setattr(place.cluster.emulation, "unmounting", 1)
+        else:  # a busy node takes its time
+            monkeypatch.setattr("compute_ref_kubernetes.removing.GOING", PATIENCE)
         run = place.run("echo ready; sleep 600")
         handle = place.backend.launch(run)
         place.ready(run)

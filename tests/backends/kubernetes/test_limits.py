@@ -33,7 +33,7 @@ class TestTime:
             code="trap 'echo saved > $OUTPUTS/saved; exit 7' TERM; echo begun; sleep 600 & wait",
             seconds=5,
         )
-        end = place.finish(run)
+        end = place.recalled(place.finish(run), 7)
         assert (end.reason, end.code) == (ExitReason.TIMEOUT, 7)
         assert place.output(run, "saved") == "saved\n"
         assert place.log(run) == "begun\n[The algorithm reached the time limit.]\n"

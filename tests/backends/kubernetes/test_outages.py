@@ -58,7 +58,9 @@ class TestConnections:
         assert place.backend.wait(handle, 0.5) is None
         place.cluster.wire.mend()
         stopping.join()
-        assert place.backend.wait(handle, 0) == Exit(7)
+        end = place.backend.wait(handle, 0)
+        assert end is not None
+        assert place.recalled(end, 7) == Exit(7)
 
     def test_launching_and_finding_say_that_it_is_away(self, place: Place) -> None:
         run = place.run("true")

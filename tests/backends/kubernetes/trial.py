@@ -12,7 +12,7 @@ from kubernetes import watch
 from compute_ref.plugins import Image
 from tests.backends.kubernetes.access import Object, answer
 
-SETTING = "COMPUTE_REF_TEST_IMAGE"
+SETTING = "KUBERNETES_TEST_IMAGE"
 USUAL = "busybox:1.36"
 FAMILIES = ("busybox", "alpine")  # images with the commands that the tests' algorithms use
 PATIENCE = 300  # seconds, with the pull of the image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -209,3 +210,19 @@ def test_files_of_other_types_are_left_to_others(catalogue: Catalogue) -> None:
 def test_a_file_outside_is_not_opened(catalogue: Catalogue) -> None:
     with pytest.raises(FileUnavailable):
         catalogue.open_file({"type": "file", "path": "../x"}, NoWeb(), None)
+
+
+def test_a_file_that_could_not_be_opened_for_want_of_descriptors_is_read_the_next_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(folder)
+    catalogue = Catalogue(folder)
+
+    def none_left(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", none_left)
+        with pytest.raises(OSError, match="Too many open files"):
+            catalogue.resolve_did(A)
+    assert catalogue.resolve_did(A) == document()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from compute_ref.jobs import publishing
 from compute_ref.jobs.endings import COMPLETED
 from compute_ref.jobs.launching import describe
 from compute_ref.jobs.mailbox import Left
@@ -282,6 +283,31 @@ def test_closing_at_any_moment_loses_no_job(make_world: MakeWorld) -> None:
     assert [world.result(job, "a") for job in jobs] == [b"1\n"] * 40
 
 
+def test_storing_that_comes_back_after_a_restart_changes_no_results(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, released, ended = threading.Event(), threading.Event(), threading.Event()
+    usual = publishing._with_logs
+
+    def late(*arguments: Any) -> Any:
+        if begun.is_set():
+            return usual(*arguments)
+        begun.set()
+        released.wait(20)
+        try:
+            return usual(*arguments)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(publishing, "_with_logs", late)
+    job_id = world.submit("write a 1")
+    assert begun.wait(20)
+    job = world.open().final(job_id)
+    released.set()
+    assert ended.wait(20)
+    assert world.result(job, "a") == b"1\n"
+
+
 def test_a_job_accepted_but_never_submitted_is_adopted_by_the_watchdog(world: World) -> None:
     job_id = world.accept()
     assert world.final(job_id, nudge=30).finish_reason is FinishReason.COMPLETED
@@ -320,3 +346,20 @@ def test_a_worker_left_over_from_the_last_run_cannot_touch_the_next(world: World
     with pytest.raises(Left):
         turn.change(lambda found: replace(found, finish_message="mine"))
     assert world.store.get(job.job_id) == again
+
+
+def test_what_a_kill_between_the_last_status_and_the_tidying_left_is_removed(
+    closed_world: World,
+) -> None:
+    workspaces = closed_world.workspaces
+    again = closed_world.left_at(70, run=2, finished=1.0, launched=False)
+    (workspaces.ready(again, 2).root / "results").mkdir()
+    gone, unfinished = "job99999z", closed_world.left_at(50)
+    (workspaces.ready(gone, 1).inputs / "data").write_text("somebody's")
+    (workspaces.run(unfinished, 1).outputs / "x").write_text("1")
+    jobs = workspaces.run(again, 1).root.parents[1]
+    closed_world.open()
+    closed_world.await_(lambda: not (jobs / gone).exists())
+    closed_world.await_(lambda: [p.name for p in (jobs / again).glob("*/*")] == ["results"])
+    assert [path.name for path in (jobs / again).iterdir()] == ["2"]
+    assert closed_world.result(closed_world.final(unfinished), "x") == b"1"

@@ -104,3 +104,12 @@ def test_a_job_restarted_while_its_expiry_is_looked_at_keeps_its_new_run(
     look._look_at(old)
     assert removed == []
     assert expiring.store.get(old.job_id) == new
+
+
+def test_a_clock_that_jumped_ahead_removes_nothing(expiring: World) -> None:
+    job = expiring.final(expiring.submit("write x 1"))
+    expiring.clock.jump(100_000)
+    expiring.engine._watchdog.look()
+    expiring.clock.jump(-100_000)
+    assert expiring.result(expiring.store.get(job.job_id), "x") == b"1\n"
+    assert not expiring.store.get(job.job_id).results_expired

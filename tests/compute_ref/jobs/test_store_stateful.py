@@ -16,6 +16,7 @@ from compute_ref.assets.plan import Plan
 from compute_ref.identity.nonces import NonceClaim
 from compute_ref.jobs import folder
 from compute_ref.jobs.index import JobFilter
+from compute_ref.jobs.ledger import SPARE
 from compute_ref.jobs.model import Job, Status, StopRequest
 from compute_ref.jobs.store import Store
 from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused, StoreUnavailable
@@ -78,8 +79,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     def forget_tokens(self, model: Model) -> None:
         """What each start does."""
-        now = self.clock.now()
-        model.tokens = {name: expires for name, expires in model.tokens.items() if expires >= now}
+        since = self.clock.now() - SPARE
+        model.tokens = {name: expires for name, expires in model.tokens.items() if expires >= since}
 
     def named(self, number: int, wanted: Callable[[Job], bool]) -> str:
         """One of the wanted jobs, the latest for 0; any job or none where there are not so many."""
@@ -281,7 +282,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(token=st.sampled_from("tu"), numbered=sure_claims, trouble=troubles)
     def revoke(self, token: str, numbered: Numbered, trouble: Trouble) -> None:
-        expires, claim = self.clock.now() + 2, self.surely_claimed(numbered)
+        expires, claim = self.clock.now() + 2 - SPARE, self.surely_claimed(numbered)
 
         def expected(model: Model) -> None:
             model.spend(claim)

@@ -228,7 +228,10 @@ def downloads(wrong: Wrong, change: Callable[[webob.Response], None]) -> None:
     """Change each answer that is a download."""
 
     def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if request.path.endswith("computeResult") and response.status_int in {200, 206}:
+        if request.path.endswith("computeResult") and response.status_int in {
+            200,
+            206,
+        }:
             change(response)
 
     wrong.answers(rewrite)

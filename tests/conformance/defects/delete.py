@@ -19,7 +19,7 @@ from compute_ref.jobs.model import Job
 from compute_ref.jobs.store import Store
 from compute_ref.refusals import Refused
 from tests.conformance.defects.defect import COMPUTE, Kind, Wrong, defect
-from tests.conformance.defects.listing import answers
+from tests.conformance.defects.makers import answers
 from tests.conformance.defects.stop import USUAL, anybodys, by_id_alone, meant, only_query
 
 ALL = 10**9
@@ -79,7 +79,6 @@ def acknowledges(name: str, requirement: str, change: Callable[[dict[str, Any]],
 RESULT = {"filename": "a.txt", "filesize": 3, "type": "output", "index": 0}
 answers("delete-answers-created", "CE-DELETE-ANSWER", deleted, 202, [], calls=2)
 answers("delete-answers-success", "CE-DELETE-ANSWER", deleted, 200, {"success": True}, calls=2)
-answers("delete-answers-empty-text", "CE-DELETE-STATUS", deleted, 200, "", calls=2)
 answers("delete-unknown-is-a-fault", "CE-DELETE-UNKNOWN", no_job("DELETE"), 500, {"error": "none"})
 acknowledges("delete-status-stopped", "CE-DELETE-STATUS", lambda job: job.update(status=7))
 acknowledges("delete-removed-zero", "CE-DELETE-REMOVED", lambda job: job.update(removed=0))

@@ -17,26 +17,9 @@ from compute_ref.http import compute, status
 from compute_ref.jobs import workspace
 from compute_ref.jobs.model import Job
 from tests.conformance.defects.defect import COMPUTE, Kind, Wrong, defect
+from tests.conformance.defects.makers import finished, shows
 
 OTHER: Final = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
-
-
-def shows(
-    name: str,
-    requirement: str,
-    change: Callable[[dict[str, Any]], object],
-    *,
-    calls: int = 1,
-) -> None:
-    """Register a server that changes each status object so."""
-
-    def of_each(_: webob.Request, job: dict[str, Any]) -> None:
-        change(job)
-
-    def apply(wrong: Wrong) -> None:
-        wrong.jobs(of_each)
-
-    defect(name, requirement, kind=Kind.SHAPE, calls=calls)(apply)
 
 
 def makes(
@@ -63,16 +46,6 @@ def dates(name: str, requirement: str, shown: Callable[[float], object]) -> None
         wrong.patch(status, "seconds", shown)
 
     defect(name, requirement, kind=Kind.SHAPE)(apply)
-
-
-def finished(name: str, requirement: str, shown: Callable[[float], object]) -> None:
-    """Register a server that writes the date of the end so."""
-
-    def change(job: dict[str, Any]) -> None:
-        if job["dateFinished"] is not None:
-            job["dateFinished"] = shown(float(job["dateFinished"]))
-
-    shows(name, requirement, change, calls=2)
 
 
 @defect("job-one-bare-object", "CE-JOB-OBJECT", kind=Kind.SHAPE, calls=2)
@@ -139,9 +112,9 @@ shows(
 )
 shows("job-without-status-text", "CE-JOB-STATUS-TEXT", lambda job: job.pop("statusText"))
 shows(
-    "job-status-text-finished",
+    "job-status-text-padded",
     "CE-JOB-STATUS-TEXT-PAGE",
-    lambda job: job.update(statusText=job["statusText"].replace("completed", "finished")),
+    lambda job: job.update(statusText=job["statusText"] + " "),
     calls=2,
 )
 shows(
@@ -157,7 +130,7 @@ shows(
 
 dates("job-dates-iso", "CE-JOB-CREATED-NUMBER", iso)
 dates("job-dates-milliseconds", "CE-JOB-CREATED-UNIX", lambda at: f"{at * 1000:.0f}")
-dates("job-dates-numbers", "CE-JOB-CREATED-TEXT", lambda at: at)
+dates("job-dates-with-exponents", "CE-JOB-CREATED-TEXT", lambda at: f"{at:.15e}")
 shows(
     "job-created-is-changed",
     "CE-JOB-CREATED-KEPT",
@@ -165,7 +138,7 @@ shows(
     calls=2,
 )
 finished("job-finished-iso", "CE-JOB-FINISHED-NUMBER", iso)
-finished("job-finished-number", "CE-JOB-FINISHED-TEXT", lambda at: at)
+finished("job-finished-with-exponent", "CE-JOB-FINISHED-TEXT", lambda at: f"{at:.15e}")
 finished("job-finished-other-zone", "CE-JOB-FINISHED-ORDER", lambda at: f"{at - 7200:.6f}")
 finished("job-finished-milliseconds", "CE-JOB-FINISHED-UNIX", lambda at: f"{at * 1000:.0f}")
 shows(

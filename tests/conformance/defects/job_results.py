@@ -12,7 +12,7 @@ from compute_ref.jobs import publishing
 from compute_ref.jobs.model import Job, Result
 from compute_ref.jobs.turn import Turn
 from tests.conformance.defects.defect import Kind, Wrong, defect
-from tests.conformance.defects.job import shows
+from tests.conformance.defects.makers import shows
 
 
 def each_result(name: str, requirement: str, **changes: Any) -> None:
@@ -27,7 +27,14 @@ def each_result(name: str, requirement: str, **changes: Any) -> None:
 
 shows("job-results-null", "CE-JOB-RESULTS", lambda job: job.update(results=job["results"] or None))
 shows(
-    "job-results-text", "CE-JOB-RESULTS-LIST", lambda job: job.update(results=job["results"] or "")
+    "job-results-by-name-for-the-owner",
+    "CE-JOB-RESULTS-LIST",
+    lambda job: (
+        "resultsUrls" in job
+        and job["results"]
+        and job.update(results={one["filename"]: one for one in job["results"]})
+    ),
+    calls=3,
 )
 each_result("job-result-nameless", "CE-JOB-RESULT-NAME", filename=lambda name: None)
 each_result("job-result-size-text", "CE-JOB-RESULT-SIZE", filesize=str)
@@ -63,13 +70,13 @@ def results_only_signed(wrong: Wrong) -> None:
 
 @defect("job-logs-first", "CE-JOB-RESULT-LOGS-LAST", calls=2)
 def logs_first(wrong: Wrong) -> None:
-    usual = publishing._with_logs
+    usual = publishing._stored
 
     def stored(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
         found = usual(turn, outputs)
         return (*found[len(outputs) :], *outputs)
 
-    wrong.patch(publishing, "_with_logs", stored)
+    wrong.patch(publishing, "_stored", stored)
 
 
 @defect("job-private-to-all", "CE-JOB-PRIVATE", kind=Kind.SECURITY, calls=2)

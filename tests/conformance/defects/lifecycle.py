@@ -22,7 +22,7 @@ from compute_ref.jobs.workspace import Workspaces
 from compute_ref.plugins import Exit
 from compute_ref.refusals import ResultUnknown
 from tests.conformance.defects.defect import Kind, Wrong, defect
-from tests.conformance.defects.job import shows
+from tests.conformance.defects.makers import shows
 
 FINAL = {31, 32, 70}
 
@@ -126,12 +126,12 @@ def date_a_moment_late(wrong: Wrong) -> None:
 
 @defect("life-without-log", "CE-LIFE-LOG", calls=2)
 def without_log(wrong: Wrong) -> None:
-    usual = publishing._with_logs
+    usual = publishing._stored
 
     def stored(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
         return tuple(r for r in usual(turn, outputs) if r.type is not ResultType.ALGORITHM_LOG)
 
-    wrong.patch(publishing, "_with_logs", stored)
+    wrong.patch(publishing, "_stored", stored)
 
 
 @defect("life-logs-for-operators", "CE-LIFE-LOG-FETCHED", calls=3)
@@ -158,14 +158,14 @@ def failure_without_end(wrong: Wrong) -> None:
 
 @defect("life-failure-says-nothing", "CE-LIFE-FAILED-LOG", calls=3)
 def failure_says_nothing(wrong: Wrong) -> None:
-    usual = publishing._with_logs
+    usual = publishing._stored
 
     def stored(turn: Turn, outputs: tuple[Result, ...]) -> tuple[Result, ...]:
         if turn.job.exit_code:
             Path(turn.folders.logs / "algorithm.log").unlink(missing_ok=True)
         return usual(turn, outputs)
 
-    wrong.patch(publishing, "_with_logs", stored)
+    wrong.patch(publishing, "_stored", stored)
 
 
 @defect("life-owner-in-a-global", "CE-LIFE-PARALLEL", kind=Kind.SECURITY, calls=20)

@@ -16,6 +16,7 @@ from compute_ref.jobs.index import JobFilter, JobIndex, Known
 from compute_ref.jobs.model import Job
 from compute_ref.jobs.store import Store
 from tests.conformance.defects.defect import COMPUTE, Kind, Wrong, defect
+from tests.conformance.defects.makers import answers
 
 
 def finds(
@@ -36,27 +37,6 @@ def finds(
         wrong.patch(compute, "JobFilter", changed)
 
     defect(name, requirement, kind=kind, calls=calls)(apply)
-
-
-def answers(
-    name: str,
-    requirement: str,
-    when: Callable[[webob.Request, webob.Response], object],
-    status: int,
-    body: object,
-    *,
-    calls: int = 1,
-) -> None:
-    """Register a server that answers otherwise to calls of compute where `when` is true."""
-
-    def rewrite(request: webob.Request, response: webob.Response) -> None:
-        if request.path == COMPUTE and when(request, response):
-            response.status_int, response.json = status, body
-
-    def apply(wrong: Wrong) -> None:
-        wrong.answers(rewrite)
-
-    defect(name, requirement, calls=calls)(apply)
 
 
 def asks(request: webob.Request, *names: str) -> bool:
@@ -258,13 +238,6 @@ windows(
     "list-limit-keeps-oldest",
     "CE-LIST-LIMIT",
     lambda jobs, limit, offset: list(jobs[offset:][-limit:]),
-)
-windows(
-    "list-limit-one-more",
-    "CE-LIST-LIMIT",
-    lambda jobs, limit, offset: (
-        list(jobs[offset : offset + limit - 1]) if limit < 1000 else list(jobs)
-    ),
 )
 windows(
     "list-offset-counts-pages",

@@ -19,7 +19,7 @@ from compute_ref.plugins import Exit, Run
 from compute_ref.refusals import ResultUnknown
 from compute_ref.testing import instant
 from tests.conformance.defects.defect import Kind, Wrong, defect
-from tests.conformance.defects.job import shows
+from tests.conformance.defects.makers import shows
 
 Results = tuple[Result, ...]
 
@@ -46,13 +46,6 @@ def collects(name: str, requirement: str, change: Callable[[Path], object]) -> N
     defect(name, requirement, calls=3)(apply)
 
 
-def stripped(folder: Path) -> None:
-    """Texts without the white space at their end."""
-    for file in folder.iterdir():
-        if file.is_file():
-            file.write_text(file.read_text(encoding="utf-8").rstrip(), encoding="utf-8")
-
-
 def of_windows(folder: Path) -> None:
     """Texts with the line ends of another system."""
     for file in folder.iterdir():
@@ -61,11 +54,6 @@ def of_windows(folder: Path) -> None:
 
 
 seals("run-first-output-only", "CE-RUN-OUTPUTS", lambda found: found[:1])
-seals(
-    "run-without-folders",
-    "CE-RUN-FOLDERS",
-    lambda found: tuple(r for r in found if "/" not in r.filename),
-)
 seals(
     "run-folders-by-last-name",
     "CE-RUN-FOLDERS",
@@ -81,7 +69,6 @@ collects(
     "CE-RUN-OUTPUTS",
     lambda folder: (folder / "manifest.json").write_text("{}"),
 )
-collects("run-outputs-stripped", "CE-RUN-BYTES", stripped)
 collects("run-outputs-of-windows", "CE-RUN-BYTES", of_windows)
 
 
@@ -104,14 +91,14 @@ shows("run-digest-of-name", "CE-RUN-DIGEST", digest_of_name, calls=3)
 
 @defect("run-log-only-of-failures", "CE-RUN-LOG", calls=3)
 def log_only_of_failures(wrong: Wrong) -> None:
-    usual = publishing._with_logs
+    usual = publishing._stored
 
     def stored(turn: Turn, outputs: Results) -> Results:
         if turn.job.exit_code == 0:
             Path(turn.folders.logs / "algorithm.log").unlink(missing_ok=True)
         return usual(turn, outputs)
 
-    wrong.patch(publishing, "_with_logs", stored)
+    wrong.patch(publishing, "_stored", stored)
 
 
 @defect("run-errors-not-logged", "CE-RUN-LOG-ERRORS", calls=3)

@@ -29,8 +29,7 @@ from compute_ref.jobs.provisioning import Provisioner
 from compute_ref.jobs.turn import Turn
 from compute_ref.refusals import JobUnknown
 from tests.conformance.defects.defect import Kind, Wrong, defect
-from tests.conformance.defects.job import shows
-from tests.conformance.defects.listing import answers
+from tests.conformance.defects.makers import answers, shows
 
 Find = Callable[[ComputeResource, Caller, str, str], list[Job]]
 USUAL: Find = ComputeResource._meant
@@ -131,9 +130,13 @@ def code_of_old(wrong: Wrong) -> None:
     wrong.patch(compute, "STOPPED", Acknowledged(5, "Job finished"))
 
 
-@defect("stop-answers-current-code", "CE-STOP-STATUS", kind=Kind.SHAPE, calls=2)
-def current_code(wrong: Wrong) -> None:
-    wrong.patch(compute, "STOPPED", None)
+@defect("stop-answers-as-if-not-asked", "CE-STOP-STATUS", kind=Kind.SHAPE, calls=2)
+def as_if_not_asked(wrong: Wrong) -> None:
+    def change(request: webob.Request, job: dict[str, Any]) -> None:
+        if job["status"] == 7:
+            job.update(status=40, statusText="Running algorithm", stopreq=0)
+
+    wrong.jobs(change)
 
 
 @defect("stop-code-is-kept", "CE-STOP-GET", calls=3)
@@ -198,17 +201,6 @@ def without_signature(wrong: Wrong) -> None:
 @defect("stop-of-anybody", "CE-STOP-OTHERS", kind=Kind.SECURITY, calls=2)
 def of_anybody(wrong: Wrong) -> None:
     meant(wrong, "PUT", anybodys)
-
-
-@defect("stop-others-is-forbidden-late", "CE-STOP-OTHERS", kind=Kind.SECURITY, calls=2)
-def forbidden_late(wrong: Wrong) -> None:
-    def found(self: ComputeResource, caller: Caller, job_id: str, document_id: str) -> list[Job]:
-        jobs = anybodys(self, caller, job_id, document_id)
-        self._its.store.ask_stop([job.job_id for job in jobs], None)
-        self._its.engine.stop([job.job_id for job in jobs])
-        return USUAL(self, caller, job_id, document_id)
-
-    meant(wrong, "PUT", found)
 
 
 @defect("stop-all-of-everybody", "CE-STOP-ALL-OWN", kind=Kind.SECURITY, calls=3)

@@ -106,8 +106,10 @@ class Job:
             if self.stopreq:
                 return
             self.status = 40
+            code = self.folder / "code"
+            code.write_text(self.code)
             self._process = subprocess.Popen(
-                ["sh", "-c", self.code],
+                ["sh", str(code)],
                 cwd=outputs,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
