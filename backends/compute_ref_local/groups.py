@@ -22,10 +22,9 @@ class NoGroup(Exception):
 
 
 def prepared(configured: Path | None) -> Path:
-    """The configured group, or the one that was delegated to this process, ready for runs.
+    """The configured group, or the delegated one that this process is below, ready for runs.
 
-    Controllers are handed down only by a group without processes of its own: where this process
-    is alone in it, it moves into a group below. Raises NoGroup.
+    Controllers are handed down only by a group without processes of its own. Raises NoGroup.
     """
     if not (ROOT / "cgroup.controllers").exists():
         raise NoGroup(f"there are no control groups of version 2 at {ROOT}")
@@ -50,11 +49,15 @@ def bounds(limits: Limits, tasks: int) -> dict[str, str]:
 
 
 def _delegated() -> Path:
+    """The group above this process's own, where it is delegated.
+
+    The own one is never taken: a service manager could start no process in it any more, once it
+    had handed controllers down to runs that outlive this process.
+    """
     own = ROOT / _own().lstrip("/")
-    for group in (own, own.parent):
-        if _is_marked(group):
-            return group
-    raise NoGroup(f"the server's group {own} was not delegated to it (as Delegate=yes does)")
+    if not _is_marked(own.parent):
+        raise NoGroup(f"the server is in {own}, not in a group below a delegated one")
+    return own.parent
 
 
 def _own() -> str:
@@ -77,16 +80,7 @@ def _hand_down(group: Path) -> None:
     missing = [name for name in CONTROLLERS if name not in there]
     if missing:
         raise NoGroup(f"{group} may not use the controllers {', '.join(missing)}")
-    _leave(group)
+    if (group / "cgroup.procs").read_text(encoding="ascii"):
+        raise NoGroup(f"processes are in {group}: it has to have none of its own")
     control = group / "cgroup.subtree_control"
     control.write_text(" ".join(f"+{name}" for name in CONTROLLERS), encoding="ascii")
-
-
-def _leave(group: Path) -> None:
-    inside = (group / "cgroup.procs").read_text(encoding="ascii").split()
-    if inside == [str(os.getpid())]:
-        below = group / "server"
-        below.mkdir(exist_ok=True)
-        (below / "cgroup.procs").write_text("0", encoding="ascii")
-    elif inside:
-        raise NoGroup(f"other processes are in {group}: start the server in a group of its own")

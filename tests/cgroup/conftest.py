@@ -30,8 +30,9 @@ def group() -> Iterator[Path]:
 
 @pytest.fixture
 def delegated(group: Path) -> Path:
-    """The same, marked as systemd marks the group of a service with Delegate=yes."""
+    """The same with `server` below, as systemd has it for Delegate= and DelegateSubgroup=server."""
     os.setxattr(group, "user.delegate", b"1")
+    (group / "server").mkdir()
     return group
 
 
