@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -24,9 +25,11 @@ from tests.cgroup.initial import SYSTEMD, pack
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MEGABYTES = 2048
+DEADLINE = 30 * 60  # seconds; a few minutes on a host that is not busy
 PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
 VARIABLES = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 ENDED = re.compile(r"^The tests ended with ([0-9]+)\.", re.MULTILINE)
+UNFINISHED = f"The machine ended, or was ended after {DEADLINE} s, before its tests did."
 KERNEL = "console=ttyS0 loglevel=2 panic=-1 mitigations=off"
 
 
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         pack(initial, busybox, modules, script(busybox, arguments))
         said = list(run([qemu, *options(image, initial)]))
     found = ENDED.search("\n".join(said))
-    return int(found[1]) if found else fail("The machine ended before its tests did.")
+    return int(found[1]) if found else fail(UNFINISHED)
 
 
 def fail(problem: str) -> NoReturn:
@@ -59,13 +62,16 @@ def compile_all(arguments: Sequence[str]) -> None:
 
 
 def run(machine: Sequence[str]) -> Iterator[str]:
-    """Each line that the machine says, which is printed at once, until it ends."""
+    """Each line that the machine says, which is printed at once, until it ends or is ended."""
     with subprocess.Popen(machine, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as running:
         assert running.stdout is not None
+        deadline = threading.Timer(DEADLINE, running.kill)
+        deadline.start()
         for line in running.stdout:
             said = line.decode(errors="replace").rstrip("\r\n")
             print(said, flush=True)
             yield said
+        deadline.cancel()
 
 
 def needed(program: str, package: str) -> str:
