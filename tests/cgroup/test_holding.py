@@ -105,7 +105,7 @@ def test_bounds_are_those_of_the_environment_and_the_group_goes_with_the_run(
 def ended_with(place: Place, group: Path) -> Iterator[None]:
     """A process that only the run's group tells of ends with the run."""
     (own,) = (group / name for name in groups_below(group))
-    with subprocess.Popen([*start_in(own), "sleep", "600"]) as other:
+    with subprocess.Popen([*start_in(own), "sleep", str(PATIENCE)]) as other:
         try:
             place.until(lambda: str(other.pid) in (own / "cgroup.procs").read_text().split())
             yield
