@@ -20,6 +20,7 @@ from compute_ref.testing.kit import DATASET, sample_ddo
 STEP = 0.002  # seconds between two questions for a job's state
 JOBS = "/api/services/compute"
 THREADS = 8
+EMPTY = {"rawcode": "#", "container": {"entrypoint": "true"}}  # code that does nothing
 INSTANT = """
 [queue]
 max_queued = 100000

@@ -47,20 +47,18 @@ def processor() -> str:
 
 def memory(pid: int) -> int:
     """Bytes of memory that a process holds now and that are its own."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    (kib,) = [line.split()[1] for line in lines if line.startswith("Pss_Anon:")]
-    return int(kib) * 1024
+    return _told(pid, "smaps_rollup", "Pss_Anon")
 
 
 def grown(pid: int, meanwhile: Callable[[], object]) -> int:
     """Bytes by which a process's memory grows at the most while something goes on."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak is counted anew
-    before = _status(pid, "VmRSS")
+    before = _told(pid, "status", "VmRSS")
     meanwhile()
-    return _status(pid, "VmHWM") - before
+    return _told(pid, "status", "VmHWM") - before
 
 
-def _status(pid: int, name: str) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+def _told(pid: int, file: str, name: str) -> int:
+    lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
     (kib,) = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
     return int(kib) * 1024

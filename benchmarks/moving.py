@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Figure, in_turn, ratio, seconds
-from benchmarks.live import THREADS, Asker, Server, configured, running
+from benchmarks.live import EMPTY, THREADS, Asker, Server, configured, running
 from benchmarks.load import get
 from benchmarks.machine import grown
 from compute_ref.testing.kit import sample_ddo
@@ -28,7 +28,6 @@ backend = "local"
 diskGB = 4
 """
 FILL = {"rawcode": "#", "container": {"entrypoint": f"head -c {GIB} /dev/zero > outputs/big.bin"}}
-EMPTY = {"rawcode": "#", "container": {"entrypoint": "true"}}
 
 
 def figures(work: Path) -> Iterator[Figure]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, in_turn, ratio, seconds, within
 from benchmarks.floors import local, sandboxed
-from benchmarks.live import Asker, serving
+from benchmarks.live import EMPTY, Asker, serving
 
 PLACES = 4
 MANY = 100
@@ -24,7 +24,6 @@ id = "local"
 backend = "local"
 maxJobs = {PLACES}
 """
-EMPTY = {"rawcode": "#", "container": {"entrypoint": "true"}}
 STAYS = {"rawcode": "#", "container": {"entrypoint": "sleep 600"}}
 
 

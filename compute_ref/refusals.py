@@ -115,8 +115,10 @@ class ServerBusy(Unavailable):
     """Too many slow calls are under way."""
 
 
-#: what the system says where it is short of something, for now
-SHORT: Final = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT}
+#: what the system says where no more files can be opened, for now
+NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
+#: the same where it is short of anything
+SHORT: Final = NO_FILES | {errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT}
 
 
 class SystemShort(Unavailable):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
@@ -18,6 +17,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from compute_ref.channels import Channel
+from compute_ref.refusals import NO_FILES
 from compute_ref.settings import Server, Settings
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -65,7 +65,7 @@ class Door:
         try:
             accepted = self._accept()
         except OSError as failed:
-            if failed.errno not in {errno.EMFILE, errno.ENFILE}:
+            if failed.errno not in NO_FILES:
                 raise
             self._turn_away()
             return None
@@ -115,12 +115,24 @@ class Listener:
         made.error_headers = ANY_ORIGIN if "*" in server.cors_origins else []
         self._server = made
         self._stopping = False
+        self._heeding = False
 
     @property
     def url(self) -> str:
         """Where the server is reached on this machine."""
         host, port = self._server.socket.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def heed_signals(self) -> None:
+        """Let a signal wake `run`, in the main thread, whichever thread it comes to.
+
+        Handlers wait for the main thread. A signal that comes to another one, or just before the
+        wait begins, interrupts nothing: it would be heard at the next event only.
+        """
+        pull = self._server.trigger.trigger
+        os.set_blocking(pull, False)
+        signal.set_wakeup_fd(pull, warn_on_full_buffer=False)
+        self._heeding = True
 
     def stop(self) -> None:
         """Let `run` end; from any thread or signal handler."""
@@ -146,6 +158,8 @@ class Listener:
         for channel in self._channels():
             channel.cut()  # wakes a thread that waits for its client to read on
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=0.5)
+        if self._heeding:
+            signal.set_wakeup_fd(-1)
         wasyncore.close_all(self._map)
 
     def _channels(self) -> list[Channel]:
@@ -170,6 +184,7 @@ def serve(app: Any, settings: Settings, listening: socket.socket | None = None) 
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
+    listener.heed_signals()
     print(f"Serving on {listener.url}", flush=True)
     listener.run()
     app.close()

@@ -20,8 +20,9 @@ from compute_ref.identity.keys import KeyFileUnsafe
 from compute_ref.jobs.compaction import JOURNAL
 from compute_ref.jobs.folder import StoreLocked
 from compute_ref.jobs.records import StoreDamaged
-from compute_ref.judged.profile import create_judged, write
+from compute_ref.judged.profile import create_judged
 from compute_ref.plugins import BackendUnavailable
+from compute_ref.plugins.control import write
 from compute_ref.plugins.registry import BackendUnknown, OptionRefused
 from compute_ref.refusals import StoreUnavailable
 from compute_ref.serving import CannotListen, listen
@@ -119,7 +120,7 @@ def _made(settings: Settings, profile: Path | None) -> ComputeRef:
         return create_app(settings)
     app, text = create_judged(settings)
     try:
-        write(text, profile)
+        write(profile, text)
     except OSError:
         app.close()
         raise

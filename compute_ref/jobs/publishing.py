@@ -6,12 +6,10 @@ repeated from the run's outputs after a restart of the server.
 
 from __future__ import annotations
 
-import errno
 import logging
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from compute_ref.jobs.calls import CallFailed
 from compute_ref.jobs.endings import STOPPED, Ending, by_backend, by_filter, by_size
@@ -21,11 +19,10 @@ from compute_ref.jobs.outputs import OUTPUTS, Allowance, OutputsExceeded, collec
 from compute_ref.jobs.trees import remove_tree
 from compute_ref.jobs.turn import Phase, Turn
 from compute_ref.jobs.workspace import COLLECTED, RESULTS
-from compute_ref.refusals import SystemShort
+from compute_ref.refusals import NO_FILES, SystemShort
 from compute_ref.settings import GIB, MIB
 from compute_ref.syncing import sync_folder
 
-NO_FILES: Final = {errno.EMFILE, errno.ENFILE}
 log = logging.getLogger(__name__)
 
 

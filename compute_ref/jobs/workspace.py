@@ -81,16 +81,11 @@ class Workspaces:
 
     def keep_results(self, job_id: str, number: int) -> None:
         """Free what only the running algorithm needed; results stay."""
-        root = self.run(job_id, number).root
-        for path in (*(root / name for name in (*RUN_FOLDERS, COLLECTED)), *root.glob(f"{DRAFT}*")):
-            remove_tree(path)
+        _clear(self.run(job_id, number).root, *RUN_FOLDERS, COLLECTED)
 
     def keep_logs(self, job_id: str, number: int) -> None:
         """Make room on a full disk: of the run, only logs and messages stay."""
-        root = self.run(job_id, number).root
-        names = ("inputs", "outputs", COLLECTED, RESULTS)
-        for path in (*(root / name for name in names), *root.glob(f"{DRAFT}*")):
-            remove_tree(path)
+        _clear(self.run(job_id, number).root, "inputs", "outputs", COLLECTED, RESULTS)
 
     def remove_older(self, job_id: str, number: int) -> None:
         """Remove the folders of the runs before this one."""
@@ -148,6 +143,12 @@ class Workspaces:
         with suppress(FileNotFoundError):
             folder.rename(doomed)
             remove_tree(doomed)
+
+
+def _clear(root: Path, *names: str) -> None:
+    """Remove folders of a run, and every draft of its results."""
+    for path in (*(root / name for name in names), *root.glob(f"{DRAFT}*")):
+        remove_tree(path)
 
 
 def _make(folder: Path, mode: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from compute_ref.app import ComputeRef, create_app, own_url
@@ -63,13 +62,6 @@ def create_judged(settings: Settings) -> tuple[ComputeRef, str]:
         app.close()
         raise NoRoles(IMAGES)
     return app, profile(settings, shipped.documents())
-
-
-def write(text: str, path: Path) -> None:
-    """Put a profile there, whole or not at all."""
-    beside = path.with_name(f"{path.name}.new")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
 
 
 def profile(settings: Settings, documents: Iterable[Ddo]) -> str:

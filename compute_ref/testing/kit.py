@@ -18,7 +18,7 @@ from compute_ref.clock import Clock
 from compute_ref.identity.keys import Account
 from compute_ref.jobs.store import Store
 from compute_ref.plugins import BackendFactory, hookimpl
-from compute_ref.serving import Listener
+from compute_ref.serving import Application, Listener
 from compute_ref.settings import Catalogue, Environment, Server, Settings
 from compute_ref.testing.clock import MovedClock
 from compute_ref.testing.consumers import Consumer
@@ -158,12 +158,21 @@ def compute_server(
         settings = change(instant_settings(Path(folder)))
         settings = replace(settings, server=replace(settings.server, host="127.0.0.1"))
         plugin = InstantPlugin(InstantBackend())
-        with create_app(settings, clock=Clock(), plugins=(plugin,)) as app:
-            listener = Listener(app, settings)
-            thread = threading.Thread(target=listener.run, name="compute server")
-            thread.start()
-            try:
-                yield listener.url
-            finally:
-                listener.stop()
-                thread.join()
+        with (
+            create_app(settings, clock=Clock(), plugins=(plugin,)) as app,
+            listening(app, settings) as url,
+        ):
+            yield url
+
+
+@contextmanager
+def listening(app: Application, settings: Settings) -> Iterator[str]:
+    """The URL of an application that is served meanwhile, where its settings say."""
+    listener = Listener(app, settings)
+    thread = threading.Thread(target=listener.run, name="compute server")
+    thread.start()
+    try:
+        yield listener.url
+    finally:
+        listener.stop()
+        thread.join()

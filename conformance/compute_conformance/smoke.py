@@ -47,6 +47,8 @@ def _chosen(environments: list[Any], profile: Profile) -> Mapping[str, Any]:
 
 
 def places(environment: Mapping[str, Any]) -> int | None:
-    """How many jobs it runs at once, where it says so."""
-    told = environment.get("maxJobs")
-    return told if isinstance(told, int) else None
+    """How many jobs it runs at once, a number or its text, where it says so."""
+    try:
+        return int(environment["maxJobs"])
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -18,7 +18,7 @@ class Stage:
 
     def __init__(self, places: int | None = None) -> None:
         """`places` is None where the target does not tell them."""
-        self._places = places
+        self.places = places
         self._free = threading.Semaphore(max(1, (places or 1) // MOST))
         self._here = threading.local()
 
@@ -30,8 +30,8 @@ class Stage:
 
     def hold(self, jobs: int) -> None:
         """Disabled where so many jobs cannot run at once."""
-        if self._places is not None and jobs > self._places:
-            raise Disabled(f"an environment that runs {jobs} jobs at once", self._places)
+        if self.places is not None and jobs > self.places:
+            raise Disabled(f"an environment that runs {jobs} jobs at once", self.places)
 
     def leave(self) -> None:
         """Let the next one in, once nothing of one's own runs."""

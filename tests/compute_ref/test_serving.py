@@ -192,7 +192,7 @@ def test_an_address_that_is_not_ours_is_named(host: str) -> None:
 # Ending, in a process of its own
 
 PROGRAM = """
-import sys, threading
+import signal, sys, threading
 from compute_ref.serving import serve
 from compute_ref.settings import Environment, Server, Settings
 
@@ -223,6 +223,10 @@ class App:
 
     def stuck(self, environ):
         print("stuck", flush=True)
+        threading.Event().wait()
+
+    def signalled(self, environ):
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
         threading.Event().wait()
 
     def close(self):
@@ -373,6 +377,13 @@ def test_a_call_that_hangs_does_not_keep_the_process(start: Start, connected: Co
     since = time.monotonic()
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGTERM)
+    assert ended(process, since) == "closed\n"
+
+
+def test_a_signal_is_heard_whichever_thread_it_comes_to(start: Start, connected: Connected) -> None:
+    process, netloc = start()
+    since = time.monotonic()
+    connected(netloc).request("GET", "/signalled")
     assert ended(process, since) == "closed\n"
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compute_ref.serving import Listener
 from compute_ref.settings import Environment, Server, Settings
+from compute_ref.testing.kit import listening
 
 CONFIGURATION = """
 [server]
@@ -64,14 +63,8 @@ def serving(folder: Path) -> Iterator[Serving]:
 def served(app: Any) -> Iterator[str]:
     """The URL of an application of this process, on a free port."""
     settings = Settings((Environment("instant", "instant"),), server=Server(port=0))
-    listener = Listener(app, settings)
-    thread = threading.Thread(target=listener.run)
-    thread.start()
-    try:
-        yield listener.url
-    finally:
-        listener.stop()
-        thread.join()
+    with listening(app, settings) as url:
+        yield url
 
 
 def command(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

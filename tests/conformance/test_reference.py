@@ -19,7 +19,7 @@ def needs_a_wire(outcome: Outcome) -> bool:
 @pytest.mark.parametrize("seed", range(2))
 def test_it_conforms_in_this_process(seed: int) -> None:
     with reference() as app:
-        report = compute_conformance.run(app, profile())
+        report = compute_conformance.run(app, profile(), seed=seed)
     found = {
         outcome.check.requirement.id: (outcome.verdict, outcome.expected, outcome.observed)
         for outcome in report.outcomes

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from compute_conformance import Selection, run
+from compute_conformance.cli.reading import REPRODUCED
 from compute_conformance.evidence import document
 from compute_conformance.requirements import register
 from tests.conformance.defects.defect import DEFECTS
@@ -112,5 +113,5 @@ def test_a_script_of_curl_is_answered_wrongly_there_and_rightly_elsewhere(
 def test_what_the_report_does_not_have(requirement: str, tmp_path: Path) -> None:
     assert requirement not in register()
     report = tmp_path / "report.json"
-    report.write_text(json.dumps({"requirements": [], "target": "", "profile": {}}))
+    report.write_text(json.dumps(dict.fromkeys(REPRODUCED, ())))
     assert command("reproduce", report, requirement).returncode == 1

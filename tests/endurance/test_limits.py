@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -45,21 +43,12 @@ TASKS = "nproc"
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """One that every user may pass."""
-    made = Path(tempfile.mkdtemp(prefix="compute-ref-test-"))
-    made.chmod(0o711)
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture
-def server(folder: Path) -> Iterator[Live]:
-    configuration = prepare(folder / "site", ENVIRONMENTS)
+def server(open_folder: Path) -> Iterator[Live]:
+    configuration = prepare(open_folder / "site", ENVIRONMENTS)
     user = None
     if os.geteuid() == 0:
         user = NOBODY
-        for path in (folder / "site", *(folder / "site").rglob("*")):
+        for path in (open_folder / "site", *(open_folder / "site").rglob("*")):
             os.chown(path, NOBODY, NOBODY)
     with Live(configuration, user=user) as made:
         yield made

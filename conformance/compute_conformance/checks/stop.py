@@ -14,7 +14,7 @@ from compute_conformance.checking import check
 from compute_conformance.checks.job import TEXTS
 from compute_conformance.checks.lifecycle import log_index
 from compute_conformance.checks.listing import finds, finds_nothing, ids
-from compute_conformance.consumers import COMPUTE, SERVICES
+from compute_conformance.consumers import COMPUTE
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.scripts import write
 from compute_conformance.verdicts import (
@@ -282,16 +282,10 @@ def queued(bench: Bench) -> None:
 
 def _places(bench: Bench) -> int:
     """How many jobs the environment runs at once; Disabled where that is too many to fill."""
-    chain, wanted = bench.profile.chain, bench.profile.environment
-    with given("a list of environments"):
-        known = bench.get(f"{SERVICES}/computeEnvironments", chainId=chain).accepted()
-    listed = known.get(str(chain), []) if isinstance(known, dict) else known
-    for one in listed:
-        if not wanted or one.get("id") == wanted:
-            places = int(one.get("maxJobs") or 0)
-            if 0 < places <= PLACES:
-                return places
-    raise Disabled(f"an environment of at most {PLACES} places", listed)
+    places = bench.stage.places
+    if places is None or not 0 < places <= PLACES:
+        raise Disabled(f"an environment of at most {PLACES} places", places)
+    return places
 
 
 @check("CE-STOP-TOLD")

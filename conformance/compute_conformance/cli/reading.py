@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -85,10 +85,13 @@ def _mark(one: Difference) -> str:
     return "worse " if one.regression else "unseen" if one.lost else "      "
 
 
+REPRODUCED: Final = ("requirements", "target", "profile", "seed", "effort")
+
+
 def _report(path: Path) -> Any:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return {name: found[name] for name in ("requirements", "target", "profile")}
+        return {name: found[name] for name in REPRODUCED}
     except (ValueError, KeyError, TypeError) as error:
         raise click.ClickException(f"{path} is no report of this suite") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -40,8 +41,14 @@ def by_curl(url: str, bench: Bench) -> str:
 
 
 def _groups(transcript: Sequence[Exchange]) -> Iterator[list[Exchange]]:
-    """Exchanges in their order; looks at one thing again and again are together."""
-    for _, group in groupby(transcript, lambda one: (one[0].method, one[0].target, one[0].content)):
+    """Exchanges in their order; looks at jobs again and again are together, replays are not."""
+    numbers = itertools.count()
+
+    def asked(one: Exchange) -> object:
+        looks = one[0].method == "GET" and one[0].path == COMPUTE
+        return one[0].target if looks else next(numbers)
+
+    for _, group in groupby(transcript, asked):
         yield list(group)
 
 

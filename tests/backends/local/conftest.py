@@ -131,18 +131,6 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture
-def open_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder that every user may walk to."""
-    import shutil
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="compute-ref-test-"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
 def bare(open_folder: Path) -> Iterator[Place]:
     """Without a sandbox."""
     place = Place(open_folder / "data", sandbox="none")

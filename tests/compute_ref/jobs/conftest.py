@@ -16,7 +16,7 @@ import pytest
 from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.plan import Algorithm, Dataset, Order, Plan
 from compute_ref.jobs.engine import Engine
-from compute_ref.jobs.model import Job, Passage, Status
+from compute_ref.jobs.model import FinishReason, Job, Passage, Status
 from compute_ref.jobs.store import Store
 from compute_ref.jobs.workspace import Workspaces
 from compute_ref.plugins import Folders, hookimpl, hookspecs, run_name
@@ -248,3 +248,20 @@ def world(make_world: MakeWorld) -> World:
 def closed_world(make_world: MakeWorld) -> World:
     """A world whose engine is not open yet."""
     return make_world()
+
+
+def assert_readable(job: Job) -> None:
+    assert job.final
+    assert job.finish_reason is not None
+    assert job.finish_message.endswith(".")
+    assert "Traceback" not in job.finish_message
+    assert "/srv/secret" not in job.finish_message
+
+
+def assert_well_again(world: World) -> None:
+    """The worker is free and a good job runs through."""
+    world.await_idle(nudge=30)
+    world.backend.tell()
+    good = world.final(world.submit("write a 1"))
+    assert good.finish_reason is FinishReason.COMPLETED
+    assert good.results[0].filename == "a"

@@ -14,6 +14,7 @@ import pytest
 
 from compute_ref.jobs.compaction import JOURNAL
 from compute_ref.jobs.folder import LOCK, StoreFolder, StoreLocked
+from compute_ref.jobs.ledger import SPARE
 from compute_ref.jobs.records import StoreDamaged
 from compute_ref.jobs.store import Store
 from compute_ref.refusals import StoreUnavailable
@@ -169,7 +170,7 @@ def test_a_store_that_cannot_forget_old_tokens_is_let_go_of(tmp_path: Path) -> N
     store = Store.open(tmp_path, clock, disk=disk)
     store.revoke("t", clock.now() + 10, claim("1"))
     store.close()
-    clock.advance(11)
+    clock.advance(SPARE + 11)
     disk.on_call = Failing(0, frozenset(["append"]), errno.ENOSPC)
     with pytest.raises(StoreUnavailable):
         Store.open(tmp_path, clock, disk=disk)

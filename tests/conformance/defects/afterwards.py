@@ -78,6 +78,12 @@ def downloads(request: webob.Request) -> tuple[str, ...] | None:
     return tuple(request.GET.get(name, "") for name in ("jobId", "index", "consumerAddress"))
 
 
+def restarted(response: webob.Response) -> list[str]:
+    """The id of a job that this start runs again; none of a new one."""
+    job = response.json[0]
+    return [job["jobId"]] if job["statusHistory"][-1]["run"] > 1 else []
+
+
 @defect("results-of-the-last-run-stay", "CE-RESTART-OLD-RESULTS", kind=Kind.SECURITY, calls=6)
 def last_run_stays(wrong: Wrong) -> None:
     sent: dict[tuple[str, ...], bytes] = {}
@@ -86,8 +92,7 @@ def last_run_stays(wrong: Wrong) -> None:
     def rewrite(request: webob.Request, response: webob.Response) -> None:
         key = downloads(request)
         if starts(request, response):
-            job = response.json[0]
-            again.update([job["jobId"]] if job["statusHistory"][-1]["run"] > 1 else [])
+            again.update(restarted(response))
         elif key and response.status_int == 200:
             sent[key] = response.body
         elif key in sent and response.status_int == 404 and key[0] in again:
@@ -104,8 +109,7 @@ def logs_in_one(wrong: Wrong) -> None:
     def rewrite(request: webob.Request, response: webob.Response) -> None:
         key = downloads(request)
         if starts(request, response):
-            job = response.json[0]
-            again.update([job["jobId"]] if job["statusHistory"][-1]["run"] > 1 else [])
+            again.update(restarted(response))
         elif key and response.status_int == 200 and ".log" in response.headerlist.__repr__():
             if key[0] in again:
                 response.body = sent.get(key, b"") + response.body

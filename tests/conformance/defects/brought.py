@@ -13,8 +13,7 @@ from compute_ref.http.schemas import AlgorithmSchema
 from compute_ref.refusals import EnvironmentUnknown
 from compute_ref.settings import Environment
 from tests.conformance.defects.defect import Wrong, defect
-
-Body = dict[str, Any]
+from tests.conformance.defects.makers import Body, raw_metas
 
 
 @defect("environment-is-demanded", "CE-START-DEFAULT-ENVIRONMENT")
@@ -49,25 +48,13 @@ def unknown_environment_is_the_default(wrong: Wrong) -> None:
     wrong.patch(Admission, "_environment", lenient)
 
 
-def metas(wrong: Wrong, change: Any) -> None:
-    """Change each raw algorithm's ``meta`` that is an object."""
-
-    def body(sent: Body) -> None:
-        algorithm = sent.get("algorithm")
-        meta = algorithm.get("meta") if isinstance(algorithm, dict) else None
-        if isinstance(meta, dict):
-            change(meta)
-
-    wrong.starts(body)
-
-
 @defect("empty-url-counts-as-a-url", "CE-START-EMPTY-URL")
 def empty_url_counts(wrong: Wrong) -> None:
     def change(meta: Body) -> None:
         if meta.get("url") == "" and meta.get("rawcode"):
             meta["url"] = "about:blank"
 
-    metas(wrong, change)
+    raw_metas(wrong, change)
 
 
 @defect("url-beside-code-is-dropped", "CE-START-CODE-AND-URL")
@@ -76,7 +63,7 @@ def url_beside_code_is_dropped(wrong: Wrong) -> None:
         if meta.get("rawcode"):
             meta.pop("url", None)
 
-    metas(wrong, change)
+    raw_metas(wrong, change)
 
 
 def _is_both(algorithm: Any) -> bool:

@@ -13,8 +13,8 @@ from compute_conformance.signing import Account
 from compute_ref.http.fields import Text
 from compute_ref.http.schemas import FurtherDatasets
 from tests.conformance.defects.defect import Kind, Wrong, defect
+from tests.conformance.defects.makers import Body, raw_metas
 
-Body = dict[str, Any]
 HOUSE = Account(b"\x07" * 32)
 NONCES = itertools.count(1)
 
@@ -121,18 +121,6 @@ def algorithm_service_defaults(wrong: Wrong) -> None:
 @defect("published-algorithms-need-no-order", "CE-START-NEEDS-ALGORITHM-ORDER", kind=Kind.SECURITY)
 def algorithms_need_no_order(wrong: Wrong) -> None:
     filled(wrong, "algorithm.transferTxId", fresh_order)
-
-
-def raw_metas(wrong: Wrong, change: Callable[[Body], object]) -> None:
-    """Change each raw algorithm's ``meta`` that is an object."""
-
-    def body(sent: Body) -> None:
-        algorithm = sent.get("algorithm")
-        meta = algorithm.get("meta") if isinstance(algorithm, dict) else None
-        if isinstance(meta, dict):
-            change(meta)
-
-    wrong.starts(body)
 
 
 @defect("no-code-is-empty-code", "CE-START-NEEDS-CODE")

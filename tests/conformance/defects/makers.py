@@ -9,6 +9,8 @@ import webob
 
 from tests.conformance.defects.defect import COMPUTE, Kind, Wrong, defect
 
+Body = dict[str, Any]
+
 
 def shows(
     name: str,
@@ -67,3 +69,15 @@ def posted(wrong: Wrong, **fields: Any) -> None:
             job.update(fields)
 
     wrong.jobs(change)
+
+
+def raw_metas(wrong: Wrong, change: Callable[[Body], object]) -> None:
+    """Change each raw algorithm's ``meta`` that is an object."""
+
+    def body(sent: Body) -> None:
+        algorithm = sent.get("algorithm")
+        meta = algorithm.get("meta") if isinstance(algorithm, dict) else None
+        if isinstance(meta, dict):
+            change(meta)
+
+    wrong.starts(body)

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from compute_ref.assets.plan import RAW, Order, Plan
-from compute_ref.assets.requests import AssetRequest
+from compute_ref.assets.plan import Order, Plan
 from compute_ref.plugins import hookimpl
 from compute_ref.refusals import EnvironmentUnknown, Refused
-from compute_ref.settings import Environment, Trust
+from compute_ref.settings import Environment
+from tests.compute_ref.assets.admission.conftest import STRANGER, refusal
 from tests.compute_ref.assets.conftest import World
-
-STRANGER = "0x" + "5" * 40
-CODE = "print(2)\n"
-CHECKSUM = hashlib.sha256(CODE.encode()).hexdigest()
-PINNED = "sha256:" + "1" * 64
-
-
-@pytest.fixture
-def world(world: World) -> World:
-    """A dataset that trusts everybody, a stricter one, and a published algorithm."""
-    world.write(
-        world.dataset(publisherTrustedAlgorithms="*"), world.dataset(world.MORE), world.algorithm()
-    )
-    return world
-
-
-def refusal(
-    world: World, *datasets: AssetRequest, consumer: str | None = None, **request: Any
-) -> str | Mapping[str, str]:
-    with pytest.raises(Refused) as refused:
-        world.admit(world.start(*datasets, **request), consumer or world.CONSUMER)
-    return refused.value.reason
 
 
 def test_an_admitted_start_is_a_plan_with_all_that_the_run_needs(world: World) -> None:
@@ -119,101 +95,6 @@ def test_an_unknown_environment_is_refused_first(world: World) -> None:
 
 
 # The algorithm
-
-
-def test_an_algorithm_that_is_not_named(world: World) -> None:
-    nothing = replace(world.published(), asset=world.asset(""))
-    assert refusal(world, algorithm=nothing) == {"algorithm": "missing_meta_documentId"}
-
-
-@pytest.mark.parametrize(
-    ("did", "service", "expected"),
-    [
-        ("did:op:" + "0" * 64, "code", {"algorithm": "did_not_found"}),
-        ("did:op:" + "a" * 64, "use", {"algorithm": "not_algo"}),
-        ("did:op:" + "c" * 64, "", {"algorithm.serviceId": "missing"}),
-        ("did:op:" + "c" * 64, "use", {"algorithm.serviceId": "not_found"}),
-    ],
-)
-def test_an_algorithm_that_is_not_there(
-    world: World, did: str, service: str, expected: dict[str, str]
-) -> None:
-    assert refusal(world, algorithm=world.published(did, service)) == expected
-
-
-def test_an_algorithm_service_without_files_of_ours(world: World) -> None:
-    document = world.algorithm()
-    document["services"][0] |= {"type": "wss", "files": "0x04encrypted"}
-    world.write(document)
-    document["services"][0]["files"] = None
-    world.write(document)
-    assert refusal(world) == {"algorithm.serviceId": "not_found"}
-
-
-@pytest.mark.parametrize(
-    "meta",
-    [{"rawcode": "", "url": ""}, {"url": "http://data.example/x"}, {"rawcode": None}],
-)
-def test_raw_code_comes_as_text_or_from_one_url(world: World, meta: dict[str, Any]) -> None:
-    expected = {"algorithm": "meta_oneof_url_rawcode_remote"}
-    assert refusal(world, algorithm=world.raw(**meta)) == expected
-
-
-def test_raw_code_at_a_url_is_a_file_of_the_job(world: World) -> None:
-    world.write(world.dataset(allowRawAlgorithm=True))
-    meta = {"rawcode": "", "url": "http://data.example/x"}
-    plan = world.admit(world.start(algorithm=world.raw(**meta)))
-    assert plan.algorithm.files == ({"type": "url", "url": "http://data.example/x"},)
-    assert (plan.algorithm.document_id, plan.algorithm.rawcode) == (RAW, "")
-
-
-def test_an_empty_url_beside_raw_code_is_no_url(world: World) -> None:
-    world.write(world.dataset(allowRawAlgorithm=True))
-    plan = world.admit(world.start(algorithm=world.raw(url="")))
-    assert (plan.algorithm.rawcode, plan.algorithm.files) == ("print(1)", ())
-    assert [order.resource for order in plan.orders] == ["dataset.serviceId"]
-
-
-@pytest.mark.parametrize(
-    ("container", "code"),
-    [
-        (None, "missing_entrypoint_image_checksum"),
-        ("python", "missing_entrypoint_image_checksum"),
-        ({"image": "python"}, "missing_entrypoint_image_checksum"),
-        ({"entrypoint": "a\0b"}, "missing_entrypoint_image_checksum"),
-        ({"entrypoint": 7}, "missing_entrypoint_image_checksum"),
-        ({"entrypoint": "sh $ALGO", "checksum": "md5:1"}, "checksum_prefix"),
-    ],
-)
-def test_a_process_backend_needs_an_entrypoint(world: World, container: Any, code: str) -> None:
-    algorithm = world.raw(container=container)
-    assert refusal(world, algorithm=algorithm) == {"algorithm.container": code}
-
-
-@pytest.mark.parametrize(
-    ("container", "code"),
-    [
-        ({}, "missing_entrypoint_image_checksum"),
-        ({"image": "python", "tag": "3"}, "missing_entrypoint_image_checksum"),
-        ({"checksum": PINNED}, "missing_entrypoint_image_checksum"),
-        ({"image": "python", "checksum": "1234"}, "checksum_prefix"),
-    ],
-)
-def test_a_container_backend_needs_an_image_by_its_checksum(
-    world: World, container: dict[str, Any], code: str
-) -> None:
-    world.images = True
-    world.write(world.algorithm(**container))
-    assert refusal(world) == {"algorithm.container": code}
-    world.write(world.algorithm(image="python", checksum=PINNED))
-    assert world.admit(world.start()).algorithm.checksum == PINNED
-
-
-def test_unpinned_images_run_only_where_the_configuration_says_so(world: World) -> None:
-    world.images, world.trust = True, Trust(unpinned_images=True)
-    world.write(world.algorithm(image="python", tag="3"))
-    algorithm = world.admit(world.start()).algorithm
-    assert (algorithm.image, algorithm.tag, algorithm.checksum) == ("python", "3", "")
 
 
 # Datasets
@@ -304,102 +185,7 @@ def test_a_dataset_by_access_counts_as_no_network(world: World) -> None:
 # Trust
 
 
-def test_raw_code_needs_leave_of_every_compute_dataset(world: World) -> None:
-    assert refusal(world, algorithm=world.raw()) == {"dataset": "no_raw_algo_allowed"}
-    world.write(world.dataset(allowRawAlgorithm=True))
-    assert world.admit(world.start(algorithm=world.raw())).algorithm.document_id == RAW
-    both = (world.asset(), world.asset(world.MORE, order="0x2"))
-    assert refusal(world, *both, algorithm=world.raw()) == {"datasets[1]": "no_raw_algo_allowed"}
-
-
-def test_meta_wins_over_a_trusted_did_and_the_raw_rule_holds(world: World) -> None:
-    smuggled = replace(world.published(), meta=world.raw().meta)
-    assert refusal(world, algorithm=smuggled) == {"dataset": "no_raw_algo_allowed"}
-    world.write(world.dataset(allowRawAlgorithm=True))
-    plan = world.admit(world.start(algorithm=smuggled))
-    assert plan.algorithm.document_id == RAW
-    assert len(plan.orders) == 1
-
-
-def trusting(world: World, **demands: str) -> dict[str, Any]:
-    return {"publisherTrustedAlgorithms": [{"did": world.ALGO, **demands}]}
-
-
-def test_a_demanded_checksum_of_the_files_is_kept_for_the_run(world: World) -> None:
-    world.write(world.dataset(**trusting(world, filesChecksum=CHECKSUM.upper())))
-    assert world.admit(world.start()).algorithm.files_checksum == CHECKSUM
-    world.write(world.dataset(**trusting(world)))
-    assert world.admit(world.start()).algorithm.files_checksum == ""
-
-
-def test_changed_files_are_refused_where_a_checksum_is_demanded(world: World) -> None:
-    world.write(world.dataset(**trusting(world, filesChecksum=CHECKSUM)))
-    (world.folder / "data" / "mean.py").write_text("print(3)\n")
-    assert refusal(world) == {"dataset": "algorithm_file_checksum_mismatch"}
-
-
-def test_of_two_datasets_that_demand_different_files_the_wrong_one_is_named(world: World) -> None:
-    world.write(
-        world.dataset(**trusting(world, filesChecksum=CHECKSUM)),
-        world.dataset(world.MORE, **trusting(world, filesChecksum="0" * 64)),
-    )
-    both = (world.asset(), world.asset(world.MORE, order="0x2"))
-    assert refusal(world, *both) == {"datasets[1]": "algorithm_file_checksum_mismatch"}
-
-
-def test_files_that_cannot_be_hashed_are_unavailable(world: World) -> None:
-    world.write(world.dataset(**trusting(world, filesChecksum=CHECKSUM)))
-    (world.folder / "data" / "mean.py").unlink()
-    assert refusal(world) == {"algorithm": "file_unavailable"}
-
-
-def test_files_are_not_opened_unless_a_dataset_demands_it(world: World) -> None:
-    (world.folder / "data" / "mean.py").unlink()
-    assert world.admit(world.start())
-
-
-def test_a_changed_container_is_refused_where_a_checksum_is_demanded(world: World) -> None:
-    container = hashlib.sha256((world.ENTRYPOINT + PINNED).encode()).hexdigest()
-    world.write(world.dataset(**trusting(world, containerSectionChecksum=container)))
-    assert refusal(world) == {"dataset": "algorithm_container_checksum_mismatch"}
-    world.write(world.algorithm(checksum=PINNED))
-    assert world.admit(world.start())
-
-
-def test_a_publisher_is_trusted_by_the_owner_of_the_algorithms_nft(world: World) -> None:
-    world.write(world.dataset(publisherTrustedAlgorithmPublishers=[world.PUBLISHER.lower()]))
-    assert world.admit(world.start())
-    world.write(world.dataset(publisherTrustedAlgorithmPublishers=[STRANGER]))
-    assert refusal(world) == {"dataset": "not_trusted_algo_publisher"}
-
-
-def test_the_older_rule_is_one_setting(world: World) -> None:
-    world.write(world.dataset())
-    assert refusal(world) == {"dataset": "not_trusted_algo"}
-    world.trust = Trust(empty_allows_all=True)
-    assert world.admit(world.start())
-
-
 # Credentials
-
-
-@pytest.mark.parametrize("name", ["dataset", "algorithm"])
-def test_credentials_are_honoured_by_name(world: World, name: str) -> None:
-    document = getattr(world, name)(
-        **({"publisherTrustedAlgorithms": "*"} if name == "dataset" else {})
-    )
-    denied = [{"type": "address", "values": [STRANGER]}]
-    world.write({**document, "credentials": {"deny": denied}})
-    assert world.admit(world.start())
-    assert refusal(world, consumer=STRANGER) == {f"{name}.credentials": "access_denied"}
-
-
-def test_credentials_of_a_further_dataset_are_honoured(world: World) -> None:
-    document = world.dataset(world.MORE, "access")
-    denied = [{"type": "address", "values": [world.CONSUMER.lower()]}]
-    world.write({**document, "credentials": {"deny": denied}})
-    both = (world.asset(), world.asset(world.MORE, order="0x2"))
-    assert refusal(world, *both) == {"datasets[1].credentials": "access_denied"}
 
 
 # Orders
