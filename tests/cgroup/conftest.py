@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from compute_ref_local.groups import CONTROLLERS, ROOT
-from tests.backends.local.conftest import Place, open_folder, settle
-
-__all__ = ["open_folder"]
+from tests.backends.local.conftest import Place, settle
 
 
 @pytest.fixture
