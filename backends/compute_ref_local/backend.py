@@ -25,13 +25,15 @@ from compute_ref.plugins import (
 from compute_ref.plugins.control import drafts, write
 from compute_ref.plugins.folders import give
 from compute_ref_local.control import Control
+from compute_ref_local.groups import NoGroup, prepared
 from compute_ref_local.leftovers import end_all_below
 from compute_ref_local.manner import Manner
 from compute_ref_local.options import Options
 from compute_ref_local.pidfds import Supervisor, await_end, tell
-from compute_ref_local.probing import BareUnusable, bare, sandboxed
+from compute_ref_local.probing import BareUnusable, Places, bare, sandboxed
 from compute_ref_local.sandbox import SandboxUnusable
 from compute_ref_local.starting import orders, start
+from compute_ref_local.supervision import group
 from compute_ref_local.users import Users
 
 logger = logging.getLogger("compute_ref.local")
@@ -48,6 +50,11 @@ UNHELD: Final = (
     "Algorithms run WITHOUT a sandbox: %s. They can read what %s can, reach the network and"
     " write where it may; memory, disk and processes are only watched. Install bubblewrap, or set"
     " backends.local.sandbox to none to accept this."
+)
+OUTSIDE: Final = (
+    "backends.local.cgroup: no algorithm could be run in a group below %s. Let the server write"
+    " cgroup.procs there and in the group above both, and install bubblewrap: without it or a user"
+    " of its own, an algorithm could leave its group"
 )
 
 
@@ -156,16 +163,24 @@ class LocalBackend(Backend):
 
     def _settle(self, control: Control, supervisor: Supervisor | None) -> Exit:
         """End what a supervisor that was killed left, and put on record that it is over."""
-        if supervisor is not None and supervisor.uid is not None and self._users is not None:
-            self._users.end_rest(supervisor.uid)
-        elif supervisor is not None:
-            end_all_below(control.folder.parent)
+        if supervisor is not None:
+            self._end_rest(control, supervisor)
         unstarted = control.folder.is_dir() and not control.started.exists()
         end = UNSTARTED if unstarted else LOST
         with contextlib.suppress(FileNotFoundError):
             control.write_exit(end)
         control.record.unlink(missing_ok=True)
         return end
+
+    def _end_rest(self, control: Control, supervisor: Supervisor) -> None:
+        if supervisor.group is not None:
+            group.end(supervisor.group)
+        if supervisor.uid is not None and self._users is not None:
+            self._users.end_rest(supervisor.uid)
+        else:
+            end_all_below(control.folder.parent)
+        if supervisor.group is not None:
+            group.remove(supervisor.group)
 
     def _found_manner(self) -> Manner:
         with self._finding:
@@ -174,17 +189,35 @@ class LocalBackend(Backend):
             return self._manner
 
     def _find_manner(self) -> Manner:
-        own_users = self._users is not None
         self._own.mkdir(mode=0o711, parents=True, exist_ok=True)
+        groups = self._find_groups()
+        manner = self._find_sandbox((None,) if groups is None else (groups, None))
+        if self._options.group is not None and manner.groups is None:
+            raise BackendUnavailable(OUTSIDE % groups)
+        return manner
+
+    def _find_groups(self) -> Path | None:
+        if self._options.cgroup == "none":
+            return None
+        try:
+            return prepared(self._options.group)
+        except NoGroup as reason:
+            if self._options.group is not None:
+                raise BackendUnavailable(f"backends.local.cgroup: {reason}") from reason
+            logger.info("Memory is watched, no control group holds it: %s", reason)
+        return None
+
+    def _find_sandbox(self, places: Places) -> Manner:
+        own_users = self._users is not None
         reason = "as configured"
         if self._options.sandbox != "none":
             try:
-                return sandboxed(self._try, self._own, own_users)
+                return sandboxed(self._try, self._own, own_users, places)
             except SandboxUnusable as unusable:
                 reason = str(unusable)
                 self._refuse_unless_bearable(reason)
         try:
-            manner = bare(self._try, self._own, own_users)
+            manner = bare(self._try, self._own, own_users, places)
         except BareUnusable as unusable:
             problem = _unusable(str(unusable), own_users, self._own.parent)
             raise BackendUnavailable(problem) from unusable

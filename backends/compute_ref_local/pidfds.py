@@ -15,22 +15,23 @@ from compute_ref_local.supervision.processes import stat_of
 class Supervisor:
     """The process that supervises a run: `started` in clock ticks since `boot`.
 
-    `uid` is the run's own user, None where it has none.
+    `uid` is the run's own user and `group` its control group, None where it has none.
     """
 
     pid: int
     started: int
     boot: str
     uid: int | None
+    group: str | None = None
 
     @classmethod
-    def of(cls, pid: int, uid: int | None) -> Supervisor:
+    def of(cls, pid: int, uid: int | None, group: str | None) -> Supervisor:
         """The process `pid`, a child of this one."""
-        return cls(pid, start_time(pid) or 0, boot_id(), uid)
+        return cls(pid, start_time(pid) or 0, boot_id(), uid, group)
 
     def fields(self) -> list[int | str | None]:
         """What makes it, in order."""
-        return [self.pid, self.started, self.boot, self.uid]
+        return [self.pid, self.started, self.boot, self.uid, self.group]
 
     def descriptor(self) -> int | None:
         """A pidfd of the process, or None where it has ended."""

@@ -7,7 +7,7 @@ import itertools
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -23,6 +23,7 @@ LIMITS: Final = Limits(seconds=20)
 PROBE: Final = "probe-"
 FILTERS: Final = (True, False) if refusal() else (False,)
 
+Places = Sequence[Path | None]  # groups below which runs get theirs, None for none, best first
 Trial = Callable[[Manner, Run], tuple[Exit, str]]
 
 
@@ -30,19 +31,29 @@ class BareUnusable(Exception):
     """Not even a run without a sandbox comes to a good end; the text says what was wrong."""
 
 
-def sandboxed(trial: Trial, folder: Path, own_users: bool) -> Manner:
-    """The best way in which bubblewrap works here, or SandboxUnusable with the reason."""
+def sandboxed(trial: Trial, folder: Path, own_users: bool, places: Places) -> Manner:
+    """The best way in which bubblewrap works here, or SandboxUnusable with the reason.
+
+    With namespaces of its own an algorithm of the server's user could change its control group.
+    """
     bubblewrap, stages = Bubblewrap.find(), (True, False) if own_users else (False,)
-    ways = (Manner(bubblewrap, own_users, *way) for way in itertools.product(FILTERS, stages))
+    places = places if own_users or bubblewrap.disable_userns else (None,)
+    choices = itertools.product(places, FILTERS, stages)
+    ways = (Manner(bubblewrap, own_users, *choice) for choice in choices)
     found, said = _first(ways, trial, folder)
     if found is None:
         raise SandboxUnusable(f"bubblewrap does not work here ({said})")
     return found
 
 
-def bare(trial: Trial, folder: Path, own_users: bool) -> Manner:
-    """The best way without a sandbox, or BareUnusable with the reason."""
-    found, said = _first((Manner(None, own_users, way) for way in FILTERS), trial, folder)
+def bare(trial: Trial, folder: Path, own_users: bool, places: Places) -> Manner:
+    """The best way without a sandbox, or BareUnusable with the reason.
+
+    An algorithm that is the server's user could leave its control group: it has none.
+    """
+    choices = itertools.product(places if own_users else (None,), FILTERS)
+    ways = (Manner(None, own_users, *choice) for choice in choices)
+    found, said = _first(ways, trial, folder)
     if found is None:
         raise BareUnusable(said)
     return found

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from compute_ref.plugins import Limits, Run, environment_variables, shell_command
 from compute_ref_local.control import Control
+from compute_ref_local.groups import bounds
 from compute_ref_local.manner import Manner, cores_for
 from compute_ref_local.pidfds import Supervisor
 from compute_ref_local.sandbox import Sources, home
@@ -39,10 +40,13 @@ def orders(
     sources = Sources(manner.staged)
     root = "/data" if manner.bubblewrap else str(folders.root)
     shell = _shell(run, root)
+    group = manner.group(run)
+    filtered = manner.filtered and not (group and manner.bubblewrap)  # the group counts it all
+    tasks = limits.processes and limits.processes * TASKS_PER_PROCESS + SPARE_TASKS
     around = []
     if manner.bubblewrap:
         around = manner.bubblewrap.command(run, uid or os.geteuid(), sources, bind)
-        around[1:1] = ["--seccomp", str(FILTER)] if manner.filtered else []
+        around[1:1] = ["--seccomp", str(FILTER)] if filtered else []
     return {
         "program": around[0] if around else shutil.which("sh") or "/bin/sh",
         "argv": [*around, *shell],
@@ -51,12 +55,14 @@ def orders(
         "cwd": "/" if around else root,
         "uid": uid,
         "sandboxed": bool(around),
-        "filtered": manner.filtered,
+        "filtered": filtered,
+        "group": group or "",
+        "bounds": bounds(limits, tasks),
         "mounts": sources.mounts,
         "stage": sources.stage,
         "cores": cores_for(limits.cpus, run.job_id),
-        "rlimits": _rlimits(limits),
-        "tasks": limits.processes and limits.processes * TASKS_PER_PROCESS + SPARE_TASKS,
+        "rlimits": _rlimits(limits, held=group is not None),
+        "tasks": 0 if group else tasks,
         "processes": limits.processes,
         "memory": limits.memory,
         "disk": limits.disk,
@@ -79,7 +85,8 @@ def start(told: Orders, control: Control, lock: int, user_lock: int | None) -> S
     """
     reading, writing = os.pipe2(os.O_CLOEXEC)
     try:
-        supervisor = Supervisor.of(_spawn(control, reading, lock, user_lock), told["uid"])
+        pid = _spawn(control, reading, lock, user_lock)
+        supervisor = Supervisor.of(pid, told["uid"], told["group"] or None)
         control.write_supervisor(supervisor)
     except BaseException:
         os.close(writing)
@@ -120,10 +127,11 @@ def _shell(run: Run, root: str) -> list[str]:
     return ["sh", "-c", shell_command(run.entrypoint, f"{root}/transformations/algorithm")]
 
 
-def _rlimits(limits: Limits) -> dict[str, int]:
+def _rlimits(limits: Limits, *, held: bool) -> dict[str, int]:
+    """Limits of each process; `held`: a control group holds the memory of all."""
     found = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 1024, "RLIMIT_MEMLOCK": LOCKED}
     if limits.disk:
         found["RLIMIT_FSIZE"] = limits.disk + SPARE_BYTES
-    if limits.memory:
+    if limits.memory and not held:
         found["RLIMIT_DATA"] = 2 * limits.memory  # what one look may miss stays bounded
     return found

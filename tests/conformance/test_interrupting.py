@@ -8,7 +8,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from compute_conformance.profile import load
 from compute_conformance.requirements import register
@@ -25,6 +28,15 @@ def jobs(live: Serving) -> list[dict[str, object]]:
     return found
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Whoever ran the tests in the background let them, and their children, ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_it_leaves_nothing_and_says_what_it_knows(live: Serving, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     command = ["run", "--profile", str(live.profile), "--report", str(report), "--jobs", "1"]

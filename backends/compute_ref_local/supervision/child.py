@@ -10,6 +10,7 @@ import signal
 from collections.abc import Sequence
 
 from .calls import refusal
+from .group import join
 from .kernel import (
     NO_NEW_PRIVS,
     PDEATHSIG,
@@ -38,6 +39,8 @@ def become(orders: Orders, output: int, status: int, parent: int) -> None:
     os.dup2(status, STATUS)
     os.set_inheritable(STATUS, orders["sandboxed"])
     os.closerange(STATUS + 1, 65_536)
+    if orders["group"]:
+        join(orders["group"], orders["bounds"])
     if orders["filtered"] and orders["sandboxed"]:
         _hand_over(refusal())
     if orders["mounts"]:

@@ -8,6 +8,7 @@ class Orders(TypedDict):
 
     `program`, `argv`, `env`, `cwd` and `uid` (None: as the supervisor) start it; `sandboxed` is
     whether the first two processes are bubblewrap's, `filtered` whether calls are refused;
+    `group` ("": none) is a control group to make with `bounds`, which then holds memory;
     `mounts` are sources to be shown below `stage` under their numbers. `tasks` bounds threads,
     `memory`, `disk` (below `outputs`) and `log_limit` are bytes, `seconds` and `grace` real time.
     The rest are paths of the run's control folder, `record` is removed at the end.
@@ -20,6 +21,8 @@ class Orders(TypedDict):
     uid: int | None
     sandboxed: bool
     filtered: bool
+    group: str
+    bounds: dict[str, str]
     shell: list[str]
     mounts: list[str]
     stage: str

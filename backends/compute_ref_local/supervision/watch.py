@@ -8,6 +8,7 @@ import os
 import select
 import signal
 
+from . import group
 from .child import become
 from .disk import disk_of
 from .ending import exit_code, tell
@@ -135,13 +136,19 @@ class Supervision:
             self.force("oom", OOM)
             return
         on_disk = nameless.pop(self.device, 0)
-        if self.orders["sandboxed"]:
-            nameless |= scratch_of(pids[self.around :])
-        limit = self.orders["memory"]
-        if 0 < limit < memory_of(pids, sum(nameless.values()), limit):
+        if self.is_out_of_memory(pids, nameless):
             self.force("oom", OOM)
         else:
             self.look_at_disk(on_disk)
+
+    def is_out_of_memory(self, pids: list[int], nameless: dict[int, int]) -> bool:
+        """Whether processes and files in memory hold too much, where no group holds them to it."""
+        own, limit = self.orders["group"], self.orders["memory"]
+        if not limit or (own and group.holds(own, self.orders["bounds"])):
+            return False
+        if self.orders["sandboxed"]:
+            nameless |= scratch_of(pids[self.around :])
+        return memory_of(pids, sum(nameless.values()), limit) > limit
 
     def look_at_disk(self, nameless: int) -> None:
         """End the run where its outputs, and files without a name, are more than they may be."""
@@ -153,7 +160,7 @@ class Supervision:
         """Heed the time limit, and the end of the grace after it or after a stop."""
         if self.kill_at is not None and ticks() >= self.kill_at:
             self.forced = True
-            end(descendants)
+            self.kill()
             self.kill_at = ticks() + SAMPLE
         elif self.until is not None and ticks() >= self.until:
             self.because("timeout", TIMEOUT)
@@ -193,13 +200,19 @@ class Supervision:
         """KILL, for a reason."""
         self.because(reason, message)
         self.forced = True
+        self.kill()
+
+    def kill(self) -> None:
+        """KILL all that is below this process, in its group at once."""
+        if self.orders["group"]:
+            group.end(self.orders["group"])
         end(descendants)
 
     def end_all(self) -> None:
         """KILL until nothing of the run is left; orphans become our children and end too."""
-        end(descendants)
+        self.kill()
         while self.reap(0):
-            end(descendants)
+            self.kill()
 
     def conclude(self) -> None:
         """The last of the log, the outputs out of the user's reach, and whether it ran at all."""
@@ -213,12 +226,20 @@ class Supervision:
             self.look_at_the_end()
         if self.message:
             self.output.say(self.message)
+        if self.orders["group"]:
+            group.remove(self.orders["group"])
 
     def look_at_the_end(self) -> None:
         """What went too fast to be seen: a full disk, or memory that the kernel refused."""
         self.look_at_disk(0)
-        if self.status and 0 < self.orders["memory"] < self.peak:
+        if self.ran_out():
             self.because("oom", OOM)
+
+    def ran_out(self) -> bool:
+        """Whether memory was used up, as far as can be told once all is over."""
+        if self.orders["group"]:
+            return group.ran_out(self.orders["group"])
+        return self.status != 0 and 0 < self.orders["memory"] < self.peak
 
     def ran(self) -> bool:
         """Whether the algorithm itself was reached."""

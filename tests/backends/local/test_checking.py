@@ -66,6 +66,8 @@ def test_the_hook_offers_it_as_local() -> None:
         ({"bind": ["/nowhere/at/all"]}, "paths that exist"),
         ({"uid_base": 0}, "uid_base: must be a number from 1000"),
         ({"uid_base": True}, "uid_base"),
+        ({"cgroup": "here"}, "cgroup: must be auto, none or the absolute path"),
+        ({"cgroup": 7}, "cgroup: must be"),
         ({"sandboxed": True}, "sandboxed: no such key"),
     ],
 )
