@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from compute_conformance.verdicts import Failed, Unsupported, expect, shown
+from compute_conformance.verdicts import Failed, Inconclusive, Unsupported, expect, shown
 
 MISSING = frozenset({404, 405, 501})  # what a server says of a call that it does not have
 
@@ -106,10 +106,15 @@ class Answer:
 
 
 def reasons(refusal: Mapping[str, Any]) -> dict[str, Any]:
-    """What a refusal says of each field or asset, by its dotted name; {} where it is a sentence."""
+    """What a refusal says of each field or asset, by its dotted name; {} where it is a sentence.
+
+    Inconclusive where it is neither: another requirement asks for the form.
+    """
     for told in (refusal.get("errors"), refusal.get("error")):
         if isinstance(told, dict):
             return told
+        if not isinstance(told, str | None):
+            raise Inconclusive("errors as a text, or an object of texts", told)
     return {}
 
 

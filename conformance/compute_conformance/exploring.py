@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import unittest
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
@@ -29,7 +29,7 @@ T = TypeVar("T")
 Trial = Callable[[Bench, T], None]
 OVER: Final = "the search is over"
 LOCAL: Final = "_local_constants"
-SHRINKS: Final = 100  # tries to make an example smaller
+SHRINKS = 100  # tries to make an example smaller
 
 
 class _Enough(unittest.SkipTest):
@@ -58,15 +58,15 @@ class Search(Generic[T]):
     smallest: T | None = None
     failed: Failed | None = None
     ended: Ended | None = None  #: why it could not go on
-    left: int = SHRINKS
+    left: int = field(default_factory=lambda: SHRINKS)
     until: float = field(init=False)
     last: list[tuple[Request, Answer]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.until = time.monotonic() + self.bench.chance.dose.seconds
 
-    def run(self, examples: SearchStrategy[T], count: int) -> None:
-        """Try so many, or fewer where the time is up."""
+    def run(self, examples: SearchStrategy[T], count: int, first: Iterable[T]) -> None:
+        """Try the first ones and so many more, or fewer where the time is up."""
 
         @seed(self.bench.chance.number(self.bench.name))
         @_quietly(count)
@@ -75,6 +75,8 @@ class Search(Generic[T]):
             self._try(example)
 
         with suppress(Failed, Flaky, _Enough):
+            for example in first:
+                self._try(example)
             tries()
 
     def _try(self, example: T) -> None:
@@ -98,11 +100,18 @@ class Search(Generic[T]):
 
 
 def search(
-    bench: Bench, examples: SearchStrategy[T], trial: Trial[T], count: int
+    bench: Bench,
+    examples: SearchStrategy[T],
+    trial: Trial[T],
+    count: int,
+    first: Iterable[T] = (),
 ) -> Finding | None:
-    """What a search finds; raises what kept it from going on, where that was not a failure."""
+    """What a search finds; raises what kept it from going on, where that was not a failure.
+
+    The `first` examples are tried by every seed, as they are.
+    """
     found = Search(bench, trial)
-    found.run(examples, count)
+    found.run(examples, count, first)
     if found.failed is None:
         if found.ended:
             raise found.ended
@@ -112,11 +121,16 @@ def search(
 
 
 def explore(
-    bench: Bench, examples: SearchStrategy[T], trial: Trial[T], *, costly: bool = False
+    bench: Bench,
+    examples: SearchStrategy[T],
+    trial: Trial[T],
+    *,
+    costly: bool = False,
+    first: Iterable[T] = (),
 ) -> None:
-    """Try as many examples as the effort says; fewer where each starts jobs."""
+    """Try the first examples and as many more as the effort says; fewer where each starts jobs."""
     dose = bench.chance.dose
-    finding = search(bench, examples, trial, dose.costly if costly else dose.examples)
+    finding = search(bench, examples, trial, dose.costly if costly else dose.examples, first)
     if finding:
         bench.transcript += finding.transcript
         raise finding.raised()

@@ -26,9 +26,9 @@ class Ended(Exception):
 
     verdict: ClassVar[Verdict]
 
-    def __init__(self, expected: str, observed: object = "") -> None:
-        self.expected, self.observed = expected, shown(observed)
-        super().__init__(f"expected {expected}; observed {self.observed}")
+    def __init__(self, expected: object, observed: object = "") -> None:
+        self.expected, self.observed = str(expected), shown(observed)
+        super().__init__(f"expected {self.expected}; observed {self.observed}")
 
 
 class Failed(Ended):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from traceback import walk_tb
@@ -12,10 +12,10 @@ from typing import Final
 from unittest import mock
 
 import compute_conformance
-from compute_conformance import Selection, checks, runner
+from compute_conformance import Selection, checks, exploring, runner
 from compute_conformance.bench import Bench
 from compute_conformance.checking import Body, Check
-from compute_conformance.verdicts import Failed
+from compute_conformance.verdicts import Failed, Verdict
 from tests.conformance.defects.defect import Defect
 from tests.conformance.reference import profile
 
@@ -33,12 +33,19 @@ class Finding:
 
 def found_out(defect: Defect, selection: Selection) -> Finding | None:
     """What is found first of a wrong server; None where it seems to conform."""
-    with defect.server() as app, _watched() as assertions:
+    with defect.server() as app, _watched() as assertions, _unshortened():
         report = compute_conformance.run(
             app, profile(), selection, effort=defect.effort, first_only=True
         )
+    errors = [one.observed for one in report.outcomes if one.verdict is Verdict.ERROR]
+    assert not errors, errors[0]
     broken = report.broken()
     return Finding(broken[0].id, assertions[broken[0].id]) if broken else None
+
+
+def _unshortened() -> AbstractContextManager[object]:
+    """Examples stay about as long as they were found: here nobody reads them."""
+    return mock.patch.object(exploring, "SHRINKS", 3)
 
 
 @contextmanager

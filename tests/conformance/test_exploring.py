@@ -85,6 +85,18 @@ def test_a_failure_is_made_small_and_is_all_that_is_on_record() -> None:
     assert [request.path for request, _ in found.transcript] == ["/1000"]
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_first_examples_are_tried_by_every_seed_and_told_as_they_are(seed: int) -> None:
+    def trial(own: Bench, number: int) -> None:
+        own.get(f"/{number}")
+        expect(number < 1_000, "a small number")
+
+    target = Nobody()
+    with traceless(), pytest.raises(Failed, match="a small number, for 2000"):
+        explore(bench(target, Chance(seed)), some.integers(0, 9), trial, first=(7, 2_000, 3_000))
+    assert target.asked == ["/7", "/2000", "/2000"]
+
+
 def test_a_failure_that_does_not_repeat_itself_is_none() -> None:
     seen: list[int] = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -111,6 +111,24 @@ class KnowsOnePath(Careful):
         return found if method == "GET" else (400, b"{}")
 
 
+class NeedsALength(Careful):
+    def reply(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        return (500, b"{}") if body == b"in chunks" else super().reply(method, target, body)
+
+    def body(self, headers: Mapping[str, str]) -> bytes:
+        whole = super().body(headers)
+        return b"in chunks" if "transfer-encoding" in headers else whole
+
+
+class FallsOverChunks(Careful):
+    def size(self, line: bytes) -> int:
+        try:
+            return super().size(line)
+        except Broken:
+            self.answer(500, b"{}")
+            raise ConnectionError from None
+
+
 WRONG: dict[type[Careful], str] = {
     TakesAnything: "CE-HTTP-RAW-GARBAGE",
     ReadsLengthsAsPythonDoes: "CE-HTTP-RAW-LENGTH",
@@ -118,6 +136,8 @@ WRONG: dict[type[Careful], str] = {
     KnowsOnePath: "CE-HTTP-RAW-PIPELINE",
     ServesFiles: "CE-HTTP-RAW-PATH",
     DecodesStrictly: "CE-HTTP-RAW-PATH",
+    NeedsALength: "CE-HTTP-RAW-CHUNKS",
+    FallsOverChunks: "CE-HTTP-RAW-CHUNKS",
     HasNoBounds: "CE-HTTP-RAW-LARGE-HEADER",
 }
 

@@ -11,7 +11,7 @@ from compute_conformance.checking import check
 from compute_conformance.checks.job import is_integer, started
 from compute_conformance.consumers import RESULT
 from compute_conformance.exchanges import Answer, Request
-from compute_conformance.verdicts import Inconclusive, Unsupported, elected, expect
+from compute_conformance.verdicts import Inconclusive, Unsupported, elected, expect, given
 
 TYPES: Final = ("output", "algorithmLog", "configrationLog", "filteringLog", "publishLog")
 PRIVATE: Final = ("algorithmLogUrl", "resultsUrls", "resultsDid")
@@ -118,6 +118,10 @@ def log_url_usable(bench: Bench) -> None:
         raise Inconclusive("a log, and an absolute URL of it", job)
     content = bench.fetched(one, logs[0])
     answer = _at(one, job["algorithmLogUrl"])
+    if answer.status != 200:
+        with given("one more download of the log by its index"):
+            again = one.consumer.result(one.job_id, logs[0])
+            expect(again.status == 200, "the log", again)
     expect(answer.status == 200, "the log", answer)
     expect(answer.body == content, f"{content!r}", answer)
 

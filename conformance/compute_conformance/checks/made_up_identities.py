@@ -24,6 +24,13 @@ USED: Final = (*IDENTITY, 409, 503)  # how a nonce is refused
 WRITTEN: Final = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]{1,18})?", re.ASCII)
 HEX: Final = "0123456789abcdef"
 GREAT: Final = 2**53 - 2
+BORDERS: Final = (
+    ("999999999", "1000000001"),
+    ("2147483647", "2147483649"),
+    ("4294967297", "4294967295"),
+    ("999999999999", "1000000000001"),
+)
+CLOSE: Final = [(f"2.{'0' * n}1", f"2.{'0' * n}2") for n in (5, 8, 11, 14, 17)]
 MESSAGES: Final = {
     "the nonce first": "{nonce}{address}",
     "the address alone": "{address}",
@@ -53,7 +60,7 @@ def order(bench: Bench) -> None:
     """Two calls of one account: the second is taken where its nonce is the greater integer."""
     spender(bench)
     near = some.tuples(_integers(), _integers()).flatmap(_near)
-    explore(bench, some.one_of(_across(), near), _compared)
+    explore(bench, some.one_of(_across(), near), _compared, first=BORDERS)
 
 
 @check("CE-FUZZ-NONCE-DECIMALS")
@@ -62,7 +69,7 @@ def decimals(bench: Bench) -> None:
     spender(bench)
     digits = some.text("0159", min_size=1, max_size=18)
     written = some.tuples(some.integers(2, 10**9), digits).map(lambda one: f"{one[0]}.{one[1]}")
-    explore(bench, some.tuples(written, written).flatmap(_near), _compared)
+    explore(bench, some.tuples(written, written).flatmap(_near), _compared, first=CLOSE)
 
 
 def _integers() -> SearchStrategy[str]:

@@ -23,6 +23,8 @@ from compute_conformance.verdicts import Failed, expect, given
 HEADERS: Final = ("AuthToken", "Range", "If-None-Match", "If-Range", "Accept", "Content-Type")
 LATIN: Final = 'abc123 ;,=-*/"\u00e9\u00ff'
 KNOWN: Final = 9  # calls of refusable.queries
+STRANGE: Final = "<a>'$\";"  # a name of nothing
+NAMES: Final = 6  # the first parameters of a start: address, environment, and the dataset's
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def refused(bench: Bench) -> None:
         if own.send(_start_with(consumer, example)).status >= 400:
             _untouched(own, consumer, before)
 
-    explore(bench, places, trial)
+    explore(bench, places, trial, first=[[(place, STRANGE)] for place in range(NAMES)])
 
 
 def _start_with(consumer: Consumer, places: list[tuple[int, Any]]) -> Request:

@@ -217,9 +217,8 @@ def final_unchanged(bench: Bench) -> None:
 def final_stop_request(bench: Bench) -> None:
     """A stop of a job that ended; stopreq before and after."""
     before, after = _stopped_after_end(bench)
-    expect(
-        after.get("stopreq") == before.get("stopreq"), before.get("stopreq", "no stopreq"), after
-    )
+    flag = before.get("stopreq")
+    expect(after.get("stopreq") == flag, f"the stopreq {flag}", after)
 
 
 def _stopped_after_end(bench: Bench) -> tuple[dict[str, Any], dict[str, Any]]:

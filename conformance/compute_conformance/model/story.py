@@ -9,12 +9,14 @@ from compute_conformance.bench import Bench
 from compute_conformance.exploring import Finding, search
 from compute_conformance.model.actor import Actor
 from compute_conformance.model.answers import YES, ids
+from compute_conformance.model.histories import HISTORIES
 from compute_conformance.model.known import Broken
 from compute_conformance.model.programs import Program, programs
 from compute_conformance.verdicts import Ended, Failed, Inconclusive, Unsupported
 
 ROUNDS: Final = 12  # each looks on after what the former ones found
 LESS: Final = 4  #: the share of programs of each further round
+FORGED: Final = "CE-MODEL-FORGED"  # where others act in one's name, nothing else can be known
 AGAIN: Final = ("CE-MODEL-RESTART", "CE-MODEL-RESTART-REFUSED")
 
 
@@ -48,10 +50,12 @@ def _explored(bench: Bench) -> Story:
         for _ in range(ROUNDS):
             trial = _Trial(frozenset(story.found), restarts=story.restarts)
             count = max(1, dose.programs // LESS) if story.found else dose.programs
-            finding = search(own, programs(dose.steps), trial, count)
+            finding = search(own, programs(dose.steps), trial, count, HISTORIES)
             if finding is None or not isinstance(finding.failed, Broken):
                 break
             story.found[finding.failed.requirement] = finding
+            if finding.failed.requirement == FORGED:
+                break
     except Ended as ended:
         story.ended = ended
     return story

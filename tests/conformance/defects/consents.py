@@ -53,38 +53,31 @@ def delete_paid_first(wrong: Wrong) -> None:
     asked.paid_first(wrong, asked.DELETE)
 
 
-def counted_apart(name: str, call: str, *breaks: str) -> None:
-    """Register a server that has nonces of their own for one kind of call."""
+@defect("downloads-have-nonces-of-their-own", "CE-NONCE-ACROSS", kind=Kind.SECURITY, calls=4)
+def counted_apart(wrong: Wrong) -> None:
+    """Downloads use up no nonces, and each of theirs is taken once."""
+    used: set[tuple[str, str]] = set()
+    usual = Callers._fresh
 
-    def apply(wrong: Wrong) -> None:
-        used: set[tuple[str, str]] = set()
-        usual = Callers._fresh
+    def fresh(self: Callers, address: str, value: Any) -> None:
+        if asked.ASKED.call != asked.RESULT:
+            usual(self, address, value)
 
-        def fresh(self: Callers, address: str, value: Any) -> None:
-            if asked.ASKED.call != call:
-                usual(self, address, value)
+    def first(self: Callers, sender: Credentials, right: Any) -> Caller:
+        caller: Caller = right()
+        key = (sender.address, str(sender.nonce))
+        if key in used:
+            raise SignatureInvalid
+        return Caller(caller.address, None, caller.digest)
 
-        def first(self: Callers, sender: Credentials, right: Any) -> Caller:
-            caller: Caller = right()
-            key = (sender.address, str(sender.nonce))
-            if key in used:
-                raise SignatureInvalid
-            return Caller(caller.address, None, caller.digest)
+    def spent(request: webob.Request, response: webob.Response) -> None:
+        if asked.ASKED.call == asked.RESULT and response.status_int < 400:
+            said = asked.ASKED.said
+            used.add((checksum_address(said["consumerAddress"]), str(said.get("nonce"))))
 
-        def spent(request: webob.Request, response: webob.Response) -> None:
-            if asked.ASKED.call == call and response.status_int < 400:
-                said = asked.ASKED.said
-                used.add((checksum_address(said["consumerAddress"]), str(said.get("nonce"))))
-
-        wrong.patch(Callers, "_fresh", fresh)
-        wrong.answers(spent)
-        asked.spending(wrong, call, first)
-
-    defect(name, "CE-NONCE-ACROSS", *breaks, kind=Kind.SECURITY, calls=4)(apply)
-
-
-counted_apart("downloads-have-nonces-of-their-own", asked.RESULT)
-counted_apart("stops-have-nonces-of-their-own", asked.STOP, "CE-SIGN-STOP-AS-DELETE")
+    wrong.patch(Callers, "_fresh", fresh)
+    wrong.answers(spent)
+    asked.spending(wrong, asked.RESULT, first)
 
 
 def instead(wrong: Wrong, other: Any) -> None:

@@ -1,16 +1,14 @@
-"""Servers that go wrong after a certain history alone: only programs of the model find them."""
+"""Servers that go wrong after a certain history alone: the model's programs find them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import webob
 
-from compute_conformance.chance import Effort
 from compute_ref.http.compute import ComputeResource
 from compute_ref.identity.callers import Caller
 from compute_ref.identity.nonces import NonceClaim
@@ -19,10 +17,8 @@ from compute_ref.jobs.index import JobFilter
 from compute_ref.jobs.model import Job
 from compute_ref.jobs.store import Store
 from compute_ref.refusals import Refused
-from tests.conformance.defects.defect import COMPUTE, Kind, Wrong
-from tests.conformance.defects.defect import defect as any_defect
+from tests.conformance.defects.defect import COMPUTE, Kind, Wrong, defect
 
-defect = partial(any_defect, effort=Effort.FULL)
 Then = Callable[[webob.Request, webob.Response], None]
 
 
@@ -47,11 +43,6 @@ def again(request: webob.Request, response: webob.Response) -> str:
     """The job of an accepted restart, or ""."""
     started = accepted(request, response, "POST")
     return str(asked(request).get("jobId") or "") if started else ""
-
-
-def refuse(response: webob.Response, status: int = 409) -> None:
-    """Make an answer a refusal."""
-    response.status_int, response.body = status, b'{"error": "The job is busy."}'
 
 
 @defect("a-second-run-is-deleted-with-its-siblings", "CE-MODEL-KEPT", calls=4)
@@ -183,14 +174,19 @@ def third_run_is_new(wrong: Wrong) -> None:
 def fetched_is_busy(wrong: Wrong) -> None:
     """A download keeps the job's folder open."""
     open_ones: set[str] = set()
+    usual = ComputeResource._restart
 
     def rewrite(request: webob.Request, response: webob.Response) -> None:
         if request.path.endswith("/computeResult") and response.status_int == 200:
             open_ones.add(str(request.GET.get("jobId")))
-        elif again(request, response) in open_ones:
-            refuse(response)
+
+    def unless_open(self: ComputeResource, job_id: str, wanted: Any, caller: Caller) -> Job:
+        if job_id in open_ones:
+            raise Refused({"jobId": "busy"})
+        return usual(self, job_id, wanted, caller)
 
     wrong.answers(rewrite)
+    wrong.patch(ComputeResource, "_restart", unless_open)
 
 
 @defect("a-second-run-is-restarted-while-it-runs", "CE-MODEL-RESTART-REFUSED", calls=6)
