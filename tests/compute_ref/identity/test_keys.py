@@ -67,7 +67,7 @@ def test_many_who_start_at_once_have_one_key(tmp_path: Path) -> None:
 def test_a_crash_while_the_key_is_written_leaves_none_and_hinders_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(*_: object) -> None:
+    def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
@@ -76,7 +76,9 @@ def test_a_crash_while_the_key_is_written_leaves_none_and_hinders_nothing(
         with pytest.raises(KeyboardInterrupt):
             provider_account(tmp_path)
     assert not (tmp_path / "provider.key").exists()
+    assert len(list(tmp_path.iterdir())) == 1  # the draft
     assert provider_account(tmp_path) == provider_account(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["provider.key"]
 
 
 def test_a_key_file_is_never_overwritten(tmp_path: Path) -> None:
