@@ -51,6 +51,11 @@ def test_a_file_that_holds_no_key_is_refused_without_being_quoted(
     assert file.read_text(encoding="utf-8") == content
 
 
+def test_a_key_of_another_length_is_none() -> None:
+    with pytest.raises(ValueError, match="^a private key is 32 bytes: 64 hexadecimal digits$"):
+        Account.from_hex("12" * 31)
+
+
 def test_many_who_start_at_once_have_one_key(tmp_path: Path) -> None:
     made: list[Account] = []
     threads = [
