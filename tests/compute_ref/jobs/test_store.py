@@ -122,6 +122,31 @@ def test_a_message_that_paid_is_known_in_every_run_until_its_job_is_gone(tmp_pat
     store.close()
 
 
+def test_a_download_spends_its_nonce_once(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan(), claim("1"), ROOMY)
+    store.consume(claim("5"), "a", "one")
+    assert store.last_nonce(OWNER) == "5"
+    with pytest.raises(NonceUsed):
+        store.consume(claim("5"), "a", "two")
+    store.consume(None, "a", "three")
+    assert store.last_nonce(OWNER) == "5"
+    store.close()
+
+
+def test_an_order_that_is_bound_is_refused_to_others_before_they_ask_for_it(
+    tmp_path: Path,
+) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan("0x1"), claim("1"), ROOMY)
+    (same,), (other,), (unused,) = (
+        bound.orders for bound in (plan("0x1"), plan("0x1", "other"), plan("0x2"))
+    )
+    refused = [store.order_refused(order) for order in (same, other, unused)]
+    assert refused == [False, True, False]
+    store.close()
+
+
 def test_downloads_make_no_record_longer(tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.accept(job("a"), plan(), claim("1"), ROOMY)
