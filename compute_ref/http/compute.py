@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import falcon
@@ -37,6 +36,7 @@ from compute_ref.refusals import JobUnknown, Malformed, Refused
 from compute_ref.services import Services
 
 LAST_LETTERS = "ghijklmnopqrstuvwxyz"
+LONGEST_KEPT = 8192  # characters of a status object
 
 
 class ComputeResource(Reading):
@@ -194,7 +194,12 @@ class ComputeResource(Reading):
     def _text(self, job: Job, view: View, acknowledged: Acknowledged | None) -> str:
         """A job is asked for again and again while it stays as it is."""
         key = (job.job_id, view, acknowledged)
-        return self._recent.made(key, job, partial(status_text, job, view, acknowledged))
+        text = self._recent.get(key, job)
+        if text is None:
+            text = status_text(job, view, acknowledged)
+            if len(text) <= LONGEST_KEPT:
+                self._recent.keep(key, job, text)
+        return text
 
 
 def new_job(plan: Plan, owner: str, now: float) -> Job:

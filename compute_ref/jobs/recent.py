@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Final, Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -37,11 +37,3 @@ class Recent(Generic[Key, Source, Made]):
             self._kept[key] = (source, made)
             if len(self._kept) > self._most:
                 del self._kept[next(iter(self._kept))]
-
-    def made(self, key: Key, source: Source, make: Callable[[], Made]) -> Made:
-        """What was made from `source`, made now where it is not here."""
-        found = self.get(key, source)
-        if found is None:
-            found = make()
-            self.keep(key, source, found)
-        return found

@@ -36,6 +36,7 @@ SUMMARIES: Final[Mapping[str, Summary]] = {
     "messages": Kept("job"),
     "tokens": Kept("expires"),
 }
+FEW: Final = 100  # results of a job that is kept in memory
 
 
 class Store:
@@ -260,10 +261,11 @@ class Store:
         self._jobs.put(job.job_id, to_document(job))
 
     def _read(self, job_id: str, entry: Entry | None) -> Job | None:
-        """From the file; kept where it is still what `entry` stands for."""
+        """From the file; kept where it is small, and still what `entry` stands for."""
         document = self._jobs.read(job_id)
         job = None if document is None else from_document(document)
-        if job and entry is not None and self._jobs.entry(job_id) is entry:
+        few = job is not None and len(job.results) <= FEW
+        if job and few and entry is not None and self._jobs.entry(job_id) is entry:
             self._recent.keep(job_id, entry, job)
         return job
 

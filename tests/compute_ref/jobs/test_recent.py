@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from compute_ref.clock import Clock
 from compute_ref.jobs.documents import to_document
-from compute_ref.jobs.model import Status
+from compute_ref.jobs.model import Result, ResultType, Status
 from compute_ref.jobs.recent import Recent
-from compute_ref.jobs.store import Store
+from compute_ref.jobs.store import FEW, Store
 from tests.compute_ref.jobs.builders import ROOMY, claim, job, plan
 
 
@@ -19,13 +20,6 @@ def test_a_value_is_good_for_its_own_source_only() -> None:
     assert recent.get("a", old) == "made of old"
     assert recent.get("a", new) is None
     assert recent.get("b", old) is None
-
-
-def test_a_value_is_made_once_for_each_source() -> None:
-    recent: Recent[str, object, int] = Recent()
-    source, made = object(), iter(range(9))
-    assert [recent.made("a", source, lambda: next(made)) for _ in range(3)] == [0, 0, 0]
-    assert recent.made("a", object(), lambda: next(made)) == 1
 
 
 def test_the_oldest_value_goes_when_there_are_too_many() -> None:
@@ -43,6 +37,15 @@ def test_a_job_is_read_from_the_file_once_and_again_after_a_change(tmp_path: Pat
     assert store.get("a") is first
     changed = store.change("a", lambda old: old.entered(Status.STARTED, 2.0))
     assert store.get("a") == changed != first
+    store.close()
+
+
+def test_a_job_of_many_results_is_not_kept_in_memory(tmp_path: Path) -> None:
+    store, result = Store.open(tmp_path, Clock()), Result("a", 1, ResultType.OUTPUT, "", "a")
+    store.accept(job("a"), plan(), claim("1"), ROOMY)
+    store.change("a", lambda old: replace(old, results=(result,) * (FEW + 1)))
+    assert store.get("a") is not store.get("a")
+    assert store.get("a") == store.get("a")
     store.close()
 
 
