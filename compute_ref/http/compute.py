@@ -16,18 +16,27 @@ from compute_ref.http.reading import Reading
 from compute_ref.http.restarts import repeated, start_request
 from compute_ref.http.schemas import Find, Reference, Start, loaded
 from compute_ref.http.senders import sender, token, unless_token
-from compute_ref.http.status import DELETED, STOPPED, Acknowledged, View, status_object
+from compute_ref.http.status import (
+    DELETED,
+    STOPPED,
+    Acknowledged,
+    View,
+    array,
+    status_text,
+)
 from compute_ref.identity.addresses import checksum_address
 from compute_ref.identity.callers import Caller, Credentials
 from compute_ref.jobs.expiry import expired
 from compute_ref.jobs.index import JobFilter
 from compute_ref.jobs.model import Job, Passage, Status
+from compute_ref.jobs.recent import Recent
 from compute_ref.jobs.room import check_room
 from compute_ref.jobs.store import main_order
 from compute_ref.refusals import JobUnknown, Malformed, Refused
 from compute_ref.services import Services
 
 LAST_LETTERS = "ghijklmnopqrstuvwxyz"
+LONGEST_KEPT = 8192  # characters of a status object
 
 
 class ComputeResource(Reading):
@@ -35,6 +44,7 @@ class ComputeResource(Reading):
 
     def __init__(self, services: Services) -> None:
         self._its = services
+        self._recent: Recent[tuple[str, View, Acknowledged | None], Job, str] = Recent()
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Start a job, or a further run of one."""
@@ -46,7 +56,7 @@ class ComputeResource(Reading):
         caller = self._its.callers.spending(sender(req, wanted), job_id, document_id)
         job = self._restart(job_id, wanted, caller) if job_id else self._start(wanted, caller)
         self._its.engine.submit(job.job_id)
-        resp.media = self._shown(req, [job], signed=True)
+        resp.text = self._shown(req, [job], signed=True)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Jobs by owner, document, job or order, newest first."""
@@ -67,7 +77,7 @@ class ComputeResource(Reading):
             wanted["limit"],
             wanted["offset"],
         )
-        resp.media = self._shown(req, found, signed=caller is not None)
+        resp.text = self._shown(req, found, signed=caller is not None)
 
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Stop; answers when none of the algorithms runs."""
@@ -85,7 +95,7 @@ class ComputeResource(Reading):
             jobs = self._its.store.ask_stop([job.job_id for job in jobs], caller.claim)
             self._its.engine.stop([job.job_id for job in jobs])
         now = [current for job in jobs for current in self._own(caller.address, job.job_id)]
-        resp.media = self._shown(req, now, signed=True, acknowledged=STOPPED)
+        resp.text = self._shown(req, now, signed=True, acknowledged=STOPPED)
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Stop and remove with everything that belongs to the job."""
@@ -102,7 +112,7 @@ class ComputeResource(Reading):
         with self._its.slow.place():
             jobs = self._its.store.ask_delete([job.job_id for job in jobs], caller.claim)
             self._its.engine.delete([job.job_id for job in jobs])
-        resp.media = self._shown(req, jobs, signed=True, acknowledged=DELETED)
+        resp.text = self._shown(req, jobs, signed=True, acknowledged=DELETED)
 
     def _start(self, wanted: Mapping[str, Any], caller: Caller) -> Job:
         plan = self._its.admission.admit(start_request(wanted), caller.address)
@@ -169,17 +179,27 @@ class ComputeResource(Reading):
         *,
         signed: bool,
         acknowledged: Acknowledged | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> str:
         base, now = base_url(req, self._its.settings.server), self._its.clock.now()
         environments = {one.id: one for one in self._its.settings.environments}
-        return [
-            status_object(
+        return array(
+            self._text(
                 job,
                 View(base, signed, expired(job, environments.get(job.environment), now)),
                 acknowledged,
             )
             for job in jobs
-        ]
+        )
+
+    def _text(self, job: Job, view: View, acknowledged: Acknowledged | None) -> str:
+        """A job is asked for again and again while it stays as it is."""
+        key = (job.job_id, view, acknowledged)
+        text = self._recent.get(key, job)
+        if text is None:
+            text = status_text(job, view, acknowledged)
+            if len(text) <= LONGEST_KEPT:
+                self._recent.keep(key, job, text)
+        return text
 
 
 def new_job(plan: Plan, owner: str, now: float) -> Job:

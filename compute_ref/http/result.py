@@ -17,7 +17,7 @@ from compute_ref.jobs.model import Job
 from compute_ref.refusals import JobUnknown, Malformed, ResultUnknown
 from compute_ref.services import Services
 
-AMBIGUOUS_FROM: Final = 1  # index 1 and nonce 5 read as nonce 15 would stop or delete the job
+AMBIGUOUS_FROM: Final = 1  # index 1 and nonce 5 also read as nonce 15 (reading R18)
 ALL: Final = 10**9
 
 

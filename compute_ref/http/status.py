@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -63,6 +65,16 @@ def status_object(job: Job, view: View, acknowledged: Acknowledged | None = None
     if view.expired:
         shown["resultsExpired"] = True
     return {**shown, **_private(job, results, view)} if view.signed else shown
+
+
+def status_text(job: Job, view: View, acknowledged: Acknowledged | None = None) -> str:
+    """The same as JSON."""
+    return json.dumps(status_object(job, view, acknowledged), ensure_ascii=False)
+
+
+def array(texts: Iterable[str]) -> str:
+    """A JSON array of values that are JSON already."""
+    return f"[{', '.join(texts)}]"
 
 
 def seconds(at: float) -> str:

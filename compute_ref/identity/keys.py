@@ -60,8 +60,11 @@ def provider_account(data_dir: Path) -> Account:
     """
     path = data_dir / "provider.key"
     if not path.exists():
-        with suppress(FileExistsError):  # another process was first: its key is the key
+        # another process was first, and may have swept our draft: its key is the key
+        with suppress(FileExistsError, FileNotFoundError):
             write_key(path, Account.create())
+    for draft in data_dir.glob(f".{path.name}.*"):  # a server was killed at its first start
+        draft.unlink(missing_ok=True)
     with path.open(encoding="ascii") as file:
         if os.fstat(file.fileno()).st_mode & 0o077:
             raise KeyFileUnsafe(
@@ -86,4 +89,4 @@ def write_key(path: Path, account: Account) -> None:
         os.link(draft, path)
         sync_folder(path.parent)
     finally:
-        Path(draft).unlink()
+        Path(draft).unlink(missing_ok=True)

@@ -19,13 +19,14 @@ from compute_ref.assets.plan import Order, Plan
 from compute_ref.clock import Clock
 from compute_ref.identity.nonces import NonceClaim
 from compute_ref.jobs.documents import from_document, to_document
-from compute_ref.jobs.entries import Kept, Summary
+from compute_ref.jobs.entries import Entry, Kept, Summary
 from compute_ref.jobs.files import Disk, MemoryFile
 from compute_ref.jobs.folder import StoreFolder
 from compute_ref.jobs.index import JobFilter, JobIndex, Known
 from compute_ref.jobs.journal import Journal
 from compute_ref.jobs.ledger import Ledger
 from compute_ref.jobs.model import Job, StopRequest
+from compute_ref.jobs.recent import Recent
 from compute_ref.jobs.tables import JournalDB, JournalStorage
 from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused
 from compute_ref.settings import Queue
@@ -35,6 +36,7 @@ SUMMARIES: Final[Mapping[str, Summary]] = {
     "messages": Kept("job"),
     "tokens": Kept("expires"),
 }
+FEW: Final = 100  # results of a job that is kept in memory
 
 
 class Store:
@@ -51,6 +53,7 @@ class Store:
         self._folder = folder
         self._jobs = self.db.journal_table("jobs")
         self._plans = self.db.journal_table("plans")
+        self._recent: Recent[str, Entry | None, Job] = Recent()
         self._ledger = Ledger(self.db)
 
     @classmethod
@@ -98,10 +101,11 @@ class Store:
 
     def get(self, job_id: str, *, deleting: bool = False) -> Job:
         """The job, or JobUnknown; one that is being deleted only where `deleting` is true."""
-        document = self._jobs.read(job_id)
-        if document is None or (document["deleting"] and not deleting):
+        entry = self._jobs.entry(job_id)
+        job = self._recent.get(job_id, entry) or self._read(job_id, entry)
+        if job is None or (job.deleting and not deleting):
             raise JobUnknown
-        return from_document(document)
+        return job
 
     def find(self, wanted: JobFilter, limit: int = 1000, offset: int = 0) -> list[Job]:
         """Jobs, newest first: at most `limit` of them, after `offset` that are left out."""
@@ -255,6 +259,15 @@ class Store:
 
     def _put(self, job: Job) -> None:
         self._jobs.put(job.job_id, to_document(job))
+
+    def _read(self, job_id: str, entry: Entry | None) -> Job | None:
+        """From the file; kept where it is small, and still what `entry` stands for."""
+        document = self._jobs.read(job_id)
+        job = None if document is None else from_document(document)
+        few = job is not None and len(job.results) <= FEW
+        if job and few and entry is not None and self._jobs.entry(job_id) is entry:
+            self._recent.keep(job_id, entry, job)
+        return job
 
     def _still_there(self, ids: Iterable[str], *, deleting: bool) -> Iterator[Job]:
         for job_id in ids:

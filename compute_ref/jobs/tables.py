@@ -10,7 +10,7 @@ from typing import Any, Final
 from tinydb import Storage, TinyDB
 from tinydb.table import Table
 
-from compute_ref.jobs.entries import Fields
+from compute_ref.jobs.entries import Entry, Fields
 from compute_ref.jobs.journal import Journal
 from compute_ref.jobs.records import Change
 
@@ -141,6 +141,13 @@ class JournalStorage(Storage):
         lazy = {name: LazyTable(self.journal, name) for name in self.journal.tables}
         return {**lazy, **overlays}
 
+    def entry(self, table: str, key: str) -> Entry | None:
+        """The journal's entry of a document, None within a batch that changes the table."""
+        if table in (getattr(self._batch, "overlays", None) or {}):
+            return None
+        self.journal.check()
+        return self.journal.tables.get(table, {}).get(key)
+
     def write(self, data: dict[str, Any]) -> None:
         """Drop the tables that `data` leaves out of what `read` gave: all that TinyDB asks for.
 
@@ -196,6 +203,13 @@ class JournalTable(Table):
         """The document of a key, or None."""
         found = self._read_table().get(key)
         return None if found is None else dict(found)
+
+    def entry(self, key: str) -> Entry | None:
+        """What stands for the document as it is on record: another object after each change.
+
+        None where there is none, and where the batch of this thread changes the table.
+        """
+        return self._its_storage.entry(self.name, key)
 
     def put(self, key: str, document: Document) -> None:
         """Keep a document, in place of whatever the key had."""

@@ -24,10 +24,12 @@ from tests.endurance.live import (
     COMPUTE,
     Consumer,
     Live,
+    awaited,
     call,
     final_job,
     final_jobs,
     prepare,
+    processes_of,
     publish,
 )
 
@@ -140,6 +142,23 @@ def test_an_algorithm_that_finds_no_room_ends_and_leaves_room_again(
     assert "algorithmLog" in [result["type"] for result in job["results"]]
     assert other.result(server.netloc, kept, 0).body == b"kept\n"
     assert disk.free > 32 * MIB
+
+
+def test_a_disk_that_is_full_when_an_algorithm_ends_does_not_hide_how(
+    server: Live, disk: SmallDisk
+) -> None:
+    consumer = Consumer()
+    waiting = 'echo > "$OUTPUTS/up"; until [ -e "$OUTPUTS/go" ]; do sleep 0.1; done; exit 7'
+    job_id = consumer.started(server.netloc, waiting)
+    outputs = server.jobs / job_id / "1" / "outputs"
+    awaited(lambda: (outputs / "up").exists() or None, server)
+    disk.fill()
+    (outputs / "go").touch()
+    awaited(lambda: not processes_of(job_id) or None, server)
+    disk.empty()
+    job = final_job(consumer, server, job_id)
+    assert job["finishReason"] in {"failed", "backend"}, job
+    assert job["algorithmExitCode"] == 7, job
 
 
 def test_results_that_find_no_room_are_told_and_other_peoples_stay(

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from .ending import tell, write_durably
+from .ending import keep_room, tell, write_durably
 from .kernel import CHILD_SUBREAPER, prctl
 from .watch import Supervision, stop_grace
 
@@ -32,6 +32,7 @@ def main() -> None:
     if stop_grace(orders["stop"]) is not None:
         tell(orders["exit"], None, "exited", "")
     else:
+        keep_room(orders["exit"])
         write_durably(orders["started"], "")
         os.close(int(sys.argv[-1]))
         Supervision(orders, wakeup).run()

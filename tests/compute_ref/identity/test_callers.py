@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from compute_ref.identity.callers import Callers, Credentials
+from compute_ref.identity.callers import Caller, Callers, Credentials
+from compute_ref.identity.signatures import message_digest
 from compute_ref.identity.tokens import Tokens
 from compute_ref.jobs.store import Store
 from compute_ref.refusals import Malformed, NonceUsed, SignatureInvalid
@@ -17,6 +18,10 @@ from tests.compute_ref.identity.conftest import Signer
 DID = "did:op:" + "2" * 64
 JOB = "4d32947065bb46c8b87c1f7adfb7ed8g"
 LIMIT = "9007199254740991"
+NO_LIST = (
+    "^A signature opens the signed view of one job: send its jobId too, or an AuthToken for a list,"
+    r" or no signature for the public view\.$"
+)
 
 
 def yes() -> bool:
@@ -138,8 +143,12 @@ def test_a_poll_is_no_token_no_start_and_no_stop_of_all(callers: Callers, signer
         callers.stopping(poll, "", "", never)
 
 
+def test_a_call_may_name_no_job_at_all(callers: Callers, signer: Signer) -> None:
+    assert callers.spending(signer.signed(nonce="9")).claim == signer.claim("9")
+
+
 def test_a_signature_without_a_job_opens_no_list(callers: Callers, signer: Signer) -> None:
-    with pytest.raises(SignatureInvalid, match="jobId"):
+    with pytest.raises(SignatureInvalid, match=NO_LIST):
         callers.reading(signer.signed(nonce="9"), "", "")
     with pytest.raises(SignatureInvalid, match="jobId"):
         callers.reading(signer.signed(DID, nonce="9"), "", DID)
@@ -224,8 +233,7 @@ def test_a_stop_signed_without_nonce_spends_none_and_locks_nobody_out(
 ) -> None:
     sent = replace(signer.signed(JOB), nonce=LIMIT)
     caller = callers.stopping(sent, JOB, DID, yes)
-    assert caller.address == signer.address
-    assert caller.claim is None
+    assert caller == Caller(signer.address, None, message_digest(signer.address + JOB).hex())
 
 
 def test_a_stop_signed_without_nonce_ends_with_the_first_run(
@@ -260,8 +268,8 @@ def test_parallel_polls_do_not_refuse_each_other(
     spend("9")
     for nonce in ("3", "9", ""):
         caller = callers.reading(signer.signed(JOB, DID, nonce=nonce), JOB, DID)
-        assert caller is not None
-        assert caller.claim is None
+        message = message_digest(f"{signer.address}{JOB}{DID}{nonce}").hex()
+        assert caller == Caller(signer.address, None, message)
 
 
 def test_a_polls_nonce_is_signed_and_well_written(callers: Callers, signer: Signer) -> None:

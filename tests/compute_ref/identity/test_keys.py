@@ -51,6 +51,11 @@ def test_a_file_that_holds_no_key_is_refused_without_being_quoted(
     assert file.read_text(encoding="utf-8") == content
 
 
+def test_a_key_of_another_length_is_none() -> None:
+    with pytest.raises(ValueError, match="^a private key is 32 bytes: 64 hexadecimal digits$"):
+        Account.from_hex("12" * 31)
+
+
 def test_many_who_start_at_once_have_one_key(tmp_path: Path) -> None:
     made: list[Account] = []
     threads = [
@@ -67,7 +72,7 @@ def test_many_who_start_at_once_have_one_key(tmp_path: Path) -> None:
 def test_a_crash_while_the_key_is_written_leaves_none_and_hinders_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(*_: object) -> None:
+    def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
@@ -76,7 +81,9 @@ def test_a_crash_while_the_key_is_written_leaves_none_and_hinders_nothing(
         with pytest.raises(KeyboardInterrupt):
             provider_account(tmp_path)
     assert not (tmp_path / "provider.key").exists()
+    assert len(list(tmp_path.iterdir())) == 1  # the draft
     assert provider_account(tmp_path) == provider_account(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["provider.key"]
 
 
 def test_a_key_file_is_never_overwritten(tmp_path: Path) -> None:

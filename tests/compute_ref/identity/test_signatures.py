@@ -12,6 +12,7 @@ from compute_ref.identity.keys import Account
 from compute_ref.identity.signatures import HALF_ORDER, recover, signing_hash
 
 ONE = Account((1).to_bytes(32, "big"))
+ADDRESS = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"  # of that key, as is known everywhere
 DID = "did:op:" + "2" * 64
 JOB = "4d32947065bb46c8b87c1f7adfb7ed8b"
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -48,9 +49,9 @@ def test_vectors_of_an_independent_implementation_are_recovered(
     message: str, digest: str, signature: str
 ) -> None:
     assert signing_hash(message).hex() == digest
-    assert recover(message, signature) == ONE.address
-    assert recover(message, signature.removeprefix("0x")) == ONE.address
-    assert recover(message + "0", signature) != ONE.address
+    assert recover(message, signature) == ONE.address == ADDRESS
+    assert recover(message, signature.removeprefix("0x")) == ADDRESS
+    assert recover(message + "0", signature) != ADDRESS
 
 
 def test_every_way_to_write_v_is_taken_and_no_other() -> None:
@@ -66,6 +67,11 @@ def test_the_high_s_twin_of_a_signature_is_nobodys() -> None:
     assert twin > HALF_ORDER
     forged = raw[:32] + twin.to_bytes(32, "big") + bytes([raw[64] ^ 1])
     assert recover(message, "0x" + forged.hex()) is None
+
+
+def test_half_of_the_order_is_still_low() -> None:
+    message, _, signature = VECTORS[0]
+    assert recover(message, f"{signature[:66]}{HALF_ORDER:064x}1b") is not None
 
 
 @pytest.mark.parametrize("junk", ["", "0x", "0x" + "00" * 65, "0x" + "ff" * 65, "0x" + "zz" * 65])

@@ -8,11 +8,11 @@ import json
 import jwt
 import pytest
 
-from compute_ref.identity.tokens import Tokens
+from compute_ref.identity.tokens import Tokens, token_id
 from compute_ref.jobs.store import Store
 from compute_ref.refusals import Malformed, NonceUsed, Refused
 from compute_ref.testing.clock import MovedClock
-from tests.compute_ref.identity.conftest import Signer
+from tests.compute_ref.identity.conftest import LIFETIME, Signer
 
 SECRET = b"s" * 32
 
@@ -49,8 +49,26 @@ def test_a_lifetime_out_of_bounds_is_malformed_and_spends_nothing(
 ) -> None:
     with pytest.raises(Malformed) as refused:
         tokens.issue(signer.claim("1"), int(clock.now()) + ahead)
-    assert list(refused.value.errors) == ["expiration"]
+    sentence = "The expiration must be a Unix time in the future, at most 1000 seconds ahead."
+    assert refused.value.errors == {"expiration": [sentence]}
     assert book.last_nonce(signer.address) is None
+
+
+def test_the_longest_lifetime_may_be_had(tokens: Tokens, signer: Signer, clock: MovedClock) -> None:
+    token = tokens.issue(signer.claim("1"), int(clock.now()) + LIFETIME)
+    assert tokens.opens(token, signer.address)
+
+
+def test_a_revocation_is_remembered_until_its_token_has_expired(
+    tokens: Tokens, signer: Signer, clock: MovedClock, book: Store, until: int
+) -> None:
+    revoked = token_id({"exp": until, "address": signer.address})
+    tokens.revoke(tokens.issue(signer.claim("1"), until), signer.claim("2"))
+    book.forget_tokens()
+    assert book.is_revoked(revoked)
+    clock.advance(10**7)
+    book.forget_tokens()
+    assert not book.is_revoked(revoked)
 
 
 def test_making_and_revoking_spend_their_nonces(
@@ -87,14 +105,14 @@ def test_only_its_address_revokes_a_token_and_only_once(
     tokens: Tokens, signer: Signer, other: Signer, clock: MovedClock, until: int, book: Store
 ) -> None:
     token = tokens.issue(signer.claim("1"), until)
-    with pytest.raises(Refused, match="invalid"):
+    with pytest.raises(Refused, match=r"^Token is invalid\.$"):
         tokens.revoke(token, other.claim("1"))
     assert book.last_nonce(other.address) is None
     tokens.revoke(token, signer.claim("2"))
-    with pytest.raises(Refused, match="deleted"):
+    with pytest.raises(Refused, match=r"^Token is deleted\.$"):
         tokens.revoke(token, signer.claim("3"))
     clock.advance(100)
-    with pytest.raises(Refused, match="expired"):
+    with pytest.raises(Refused, match=r"^Token is expired\.$"):
         tokens.revoke(token, signer.claim("3"))
     assert book.last_nonce(signer.address) == "2"
 
@@ -142,6 +160,8 @@ def test_a_forged_token_opens_nothing(
     forged = forgeries(signer.address, until)
     assert len(forged) == 16
     assert not tokens.opens(forged[number], signer.address)
+    with pytest.raises(Refused, match=r"^Token is invalid\.$"):
+        tokens.revoke(forged[number], signer.claim("1"))
 
 
 def test_no_other_spelling_of_a_revoked_token_opens(

@@ -129,6 +129,18 @@ def test_a_crash_at_any_call_of_a_compaction_loses_nothing(
     history.check_all_cuts(6)
 
 
+def test_what_changes_meanwhile_is_copied_in_turns_before_anybody_has_to_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compaction, "SHORT_TAIL", 0)
+    history = lived()
+    history.disk.on_call = Meanwhile(history, 5)
+    compact(history.journal, history.disk, never)
+    history.disk.on_call = nothing_happens
+    assert contents(history.journal) == history.states[-1]
+    assert contents(opened(history.disk.after_power_cut(least))) == history.states[-1]
+
+
 def test_no_record_claims_more_than_the_disk_has_while_its_file_is_put_in_place() -> None:
     history = lived()
     claims: list[int] = []
@@ -260,19 +272,21 @@ def test_damage_in_what_was_written_meanwhile_is_never_left_out_in_silence(
     followed: bool,
 ) -> None:
     history = lived()
+    place = history.journal.end
 
     def on_call(call: Call) -> None:
         if call == Call("sync", DRAFT):
             history.disk.on_call = nothing_happens
-            place = history.journal.end
             history.change(put("meanwhile"))
             if followed:
                 history.change(put("more"))
             history.disk.files[JOURNAL].data[place + 20] ^= 1
 
     history.disk.on_call = on_call
-    with pytest.raises(StoreDamaged):
+    told = rf"^the store is damaged at byte {place} and cannot be compacted\. Restore the file"
+    with pytest.raises(StoreDamaged, match=told) as damage:
         compact(history.journal, history.disk, never)
+    assert damage.value.offset == place
     assert DRAFT not in history.disk.files
     assert history.journal.document("jobs", "k3") is not None
 

@@ -140,8 +140,9 @@ def test_a_file_is_written_whole_also_in_small_pieces() -> None:
 def test_a_disk_that_takes_nothing_is_full() -> None:
     disk = FallibleDisk()
     disk.on_call = lambda call: 0 if call.what == "append" else None
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as full:
         disk.write("a", [b"abc"])
+    assert full.value.errno == errno.ENOSPC
 
 
 def test_a_write_is_durable_when_it_returns() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from compute_ref.jobs.compaction import JOURNAL
-from compute_ref.jobs.folder import LOCK, StoreFolder, StoreLocked
+from compute_ref.jobs.folder import LOCK, StoreFolder, StoreLocked, holder
 from compute_ref.jobs.ledger import SPARE
 from compute_ref.jobs.records import StoreDamaged
 from compute_ref.jobs.store import Store
@@ -49,6 +49,15 @@ def test_a_second_opening_in_the_same_process_is_refused_by_its_name(tmp_path: P
     first.release()
     first.release()
     StoreFolder(tmp_path).release()
+
+
+def test_the_kernel_knows_who_has_a_folder(tmp_path: Path) -> None:
+    assert holder(tmp_path) is None
+    other, mine = StoreFolder(tmp_path / "other"), StoreFolder(tmp_path / "mine")
+    other.release()
+    assert (holder(tmp_path / "other"), holder(tmp_path / "mine")) == (None, os.getpid())
+    mine.release()
+    assert holder(tmp_path / "mine") is None
 
 
 def test_another_process_is_refused_by_the_name_of_the_one_that_has_it(tmp_path: Path) -> None:

@@ -122,6 +122,62 @@ def test_a_message_that_paid_is_known_in_every_run_until_its_job_is_gone(tmp_pat
     store.close()
 
 
+def test_a_restart_keeps_what_the_new_run_is_to_do_and_what_pays_for_it(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan("0x1"), claim("1"), ROOMY)
+    with pytest.raises(Refused) as refused:
+        store.restart("a", OWNER, plan("0x2"), claim("2"), ROOMY)
+    assert refused.value.reason == {"jobId": "not_final"}
+    store.change("a", lambda one: one.ended(Status.COMPLETED, 2.0, ()))
+    store.restart("a", OWNER, plan("0x2"), claim("2"), ROOMY)
+    store.close()
+    store = opened(tmp_path)
+    assert store.plan("a") == plan("0x2")
+    assert (store.get("a").run, store.get("a").agreement_id) == (2, "0x2")
+    (other,) = plan("0x2", "other").orders
+    assert store.order_refused(other)
+    store.close()
+
+
+def test_a_restart_waits_in_its_owners_queue(tmp_path: Path) -> None:
+    store, other = opened(tmp_path), "0x" + "2" * 40
+    store.accept(job("a"), plan("0x1"), claim("1"), ROOMY)
+    store.change("a", lambda one: one.ended(Status.COMPLETED, 2.0, ()))
+    store.accept(job("b", owner=other, order="0x2"), plan("0x2"), None, ROOMY)
+    few = replace(ROOMY, max_queued_per_owner=1)
+    store.restart("a", OWNER, plan("0x1"), claim("2"), few)
+    store.change("a", lambda one: one.ended(Status.COMPLETED, 3.0, ()))
+    store.accept(job("c", order="0x3"), plan("0x3"), claim("3"), ROOMY)
+    with pytest.raises(QueueFull):
+        store.restart("a", OWNER, plan("0x1"), claim("4"), few)
+    store.close()
+
+
+def test_a_download_spends_its_nonce_once(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan(), claim("1"), ROOMY)
+    store.consume(claim("5"), "a", "one")
+    assert store.last_nonce(OWNER) == "5"
+    with pytest.raises(NonceUsed):
+        store.consume(claim("5"), "a", "two")
+    store.consume(None, "a", "three")
+    assert store.last_nonce(OWNER) == "5"
+    store.close()
+
+
+def test_an_order_that_is_bound_is_refused_to_others_before_they_ask_for_it(
+    tmp_path: Path,
+) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan("0x1"), claim("1"), ROOMY)
+    (same,), (other,), (unused,) = (
+        bound.orders for bound in (plan("0x1"), plan("0x1", "other"), plan("0x2"))
+    )
+    refused = [store.order_refused(order) for order in (same, other, unused)]
+    assert refused == [False, True, False]
+    store.close()
+
+
 def test_downloads_make_no_record_longer(tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.accept(job("a"), plan(), claim("1"), ROOMY)

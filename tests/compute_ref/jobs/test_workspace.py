@@ -174,6 +174,17 @@ def test_a_result_that_became_a_link_or_device_is_unknown(
             workspaces.open_result(job_with(path), 0)
 
 
+def test_on_a_full_disk_only_logs_and_messages_of_a_run_stay(workspaces: Workspaces) -> None:
+    root = workspaces.ready("job1z", 1).root
+    before = {path.name for path in root.iterdir()}
+    for name in ("collected", "results", "draft1"):
+        (root / name).mkdir()
+        (root / name / "file").write_text("x")
+    workspaces.keep_logs("job1z", 1)
+    assert {path.name for path in root.iterdir()} == before - {"inputs", "outputs"}
+    assert {"logs", "messages"} < before
+
+
 def test_results_stay_when_the_rest_of_a_run_goes(workspaces: Workspaces) -> None:
     kept = results_folder(workspaces) / "a"
     kept.write_text("x")
