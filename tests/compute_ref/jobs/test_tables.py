@@ -17,6 +17,9 @@ from compute_ref.jobs.store import SUMMARIES
 from compute_ref.jobs.tables import JournalDB, JournalStorage, JournalTable, LazyTable, Overlay
 from tests.compute_ref.jobs.fallible import FallibleDisk, least
 
+NO_ID = r"^give the document an id: Document\(fields, doc_id=\.\.\.\)$"
+AROUND = "^change documents through their tables, which journal it$"
+
 
 def ignore(table: str, key: str, entry: Entry | None) -> None:
     """No index is kept."""
@@ -232,13 +235,9 @@ def test_others_see_a_batch_whole_or_not_at_all() -> None:
 
 def test_a_document_without_an_id_is_refused_with_what_to_do() -> None:
     base = Base()
-    with pytest.raises(
-        ValueError, match=r"^give the document an id: Document\(fields, doc_id=\.\.\.\)$"
-    ):
+    with pytest.raises(ValueError, match=NO_ID):
         base.table.insert({"number": 1})
-    with pytest.raises(
-        ValueError, match=r"^give the document an id: Document\(fields, doc_id=\.\.\.\)$"
-    ):
+    with pytest.raises(ValueError, match=NO_ID):
         base.db.insert({"number": 1})
     assert base.records() == []
 
@@ -251,9 +250,7 @@ def test_writing_around_the_journal_is_refused_with_what_to_do() -> None:
         {"new": {"a": {}}},
     )
     for data in around:
-        with pytest.raises(
-            ValueError, match="^change documents through their tables, which journal it$"
-        ):
+        with pytest.raises(ValueError, match=AROUND):
             base.db.storage.write(data)
     assert numbers(base) == {"k0": 0}
     assert len(base.records()) == 1
