@@ -66,12 +66,14 @@ class Search(Generic[T]):
         self.until = time.monotonic() + self.bench.chance.dose.seconds
 
     def run(self, examples: SearchStrategy[T], count: int, first: Iterable[T]) -> None:
-        """Try the first ones and so many more, or fewer where the time is up."""
+        """Try the first ones, and so many more or fewer where the time is up."""
 
         @seed(self.bench.chance.number(self.bench.name))
         @_quietly(count)
         @given(examples)
         def tries(example: T) -> None:
+            if time.monotonic() > self.until or not self.left:
+                raise _Enough(OVER)
             self._try(example)
 
         with suppress(Failed, Flaky, _Enough):
@@ -80,8 +82,6 @@ class Search(Generic[T]):
             tries()
 
     def _try(self, example: T) -> None:
-        if time.monotonic() > self.until or not self.left:
-            raise _Enough(OVER)
         try:
             self.last = attempt(self.bench, self.trial, example)
         except Failed as failed:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from unittest import mock
 
 import pytest
 from hypothesis import strategies as some
@@ -95,6 +97,14 @@ def test_first_examples_are_tried_by_every_seed_and_told_as_they_are(seed: int) 
     with traceless(), pytest.raises(Failed, match="a small number, for 2000"):
         explore(bench(target, Chance(seed)), some.integers(0, 9), trial, first=(7, 2_000, 3_000))
     assert target.asked == ["/7", "/2000", "/2000"]
+
+
+def test_first_examples_are_tried_however_slow_the_target_is() -> None:
+    target = Nobody()
+    slow = replace(DOSES[Effort.QUICK], seconds=-1)
+    with traceless(), mock.patch.dict(DOSES, {Effort.QUICK: slow}):
+        explore(bench(target, Chance()), some.integers(0, 9), _ask, first=(100, 200))
+    assert target.asked == ["/100", "/200"]
 
 
 def test_a_failure_that_does_not_repeat_itself_is_none() -> None:

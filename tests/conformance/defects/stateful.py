@@ -23,10 +23,10 @@ Then = Callable[[webob.Request, webob.Response], None]
 
 
 def asked(request: webob.Request) -> dict[str, Any]:
-    """The parameters of a call."""
-    if request.GET or request.method == "GET":
-        return dict(request.GET)
+    """The parameters of a call; none where they cannot be read."""
     try:
+        if request.GET or request.method == "GET":
+            return dict(request.GET)
         found = json.loads(request.body or b"{}")
     except ValueError:
         return {}
@@ -118,8 +118,8 @@ def come_back(wrong: Wrong) -> None:
         elif accepted(request, response, "POST"):
             owner = response.json[0]["owner"]
             back.setdefault(owner, []).extend(dead.pop(owner, []))
-        elif accepted(request, response, "GET") and "jobId" not in request.GET:
-            more = back.get(request.GET.get("consumerAddress", ""), [])
+        elif accepted(request, response, "GET") and "jobId" not in asked(request):
+            more = back.get(asked(request).get("consumerAddress", ""), [])
             response.body = json.dumps([*response.json, *more]).encode()
 
     wrong.answers(rewrite)
@@ -178,7 +178,7 @@ def fetched_is_busy(wrong: Wrong) -> None:
 
     def rewrite(request: webob.Request, response: webob.Response) -> None:
         if request.path.endswith("/computeResult") and response.status_int == 200:
-            open_ones.add(str(request.GET.get("jobId")))
+            open_ones.add(str(asked(request).get("jobId")))
 
     def unless_open(self: ComputeResource, job_id: str, wanted: Any, caller: Caller) -> Job:
         if job_id in open_ones:
@@ -236,7 +236,7 @@ def refused_delete_is_told(wrong: Wrong) -> None:
             if nonce.isdigit():
                 seen[address] = max(seen.get(address, 0), int(nonce))
         elif request.path.endswith("/nonce") and response.status_int == 200:
-            last = seen.get(str(request.GET.get("userAddress")).lower(), 0)
+            last = seen.get(str(asked(request).get("userAddress")).lower(), 0)
             response.body = json.dumps({"nonce": max(last, response.json["nonce"])}).encode()
 
     wrong.answers(rewrite)
