@@ -17,7 +17,7 @@ from benchmarks.stored import Stored
 from compute_ref.identity.keys import Account
 from compute_ref.testing.kit import DATASET, sample_ddo
 
-STEP = 0.002  # seconds between two questions for a job's state
+STEP = 0.005  # seconds between two questions for a job's state: each takes from the job
 JOBS = "/api/services/compute"
 THREADS = 8
 EMPTY = {"rawcode": "#", "container": {"entrypoint": "true"}}  # code that does nothing
@@ -135,17 +135,17 @@ class Asker:
         query = {**self._signed(job_id, str(index)), "jobId": job_id, "index": index}
         return f"/api/services/computeResult?{urlencode(query)}"
 
-    def await_end(self, job_id: str) -> dict[str, Any]:
-        """The job once it is final."""
-        return self.await_status(job_id, 70)
+    def await_end(self, job_id: str, step: float = STEP) -> dict[str, Any]:
+        """The job once it is final, asked for every `step` seconds."""
+        return self.await_status(job_id, 70, step)
 
-    def await_status(self, job_id: str, status: int) -> dict[str, Any]:
+    def await_status(self, job_id: str, status: int, step: float = STEP) -> dict[str, Any]:
         """The job once it is so far, or final."""
         while True:
             job = self.job(job_id)
             if job["dateFinished"] is not None or job["status"] >= status:
                 return job
-            time.sleep(STEP)
+            time.sleep(step)
 
     def job(self, job_id: str) -> dict[str, Any]:
         """The job as it is now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -185,6 +186,7 @@ def serve(app: Any, settings: Settings, listening: socket.socket | None = None) 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     listener.heed_signals()
+    gc.freeze()  # what is there now stays: no answer shall wait while it is searched for garbage
     print(f"Serving on {listener.url}", flush=True)
     listener.run()
     app.close()

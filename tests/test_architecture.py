@@ -23,6 +23,7 @@ BUILT = {
     ".venv",
     "build",
     "dist",
+    "mutants",
     "node_modules",
     "__pycache__",
     "reports",

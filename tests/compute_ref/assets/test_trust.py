@@ -77,6 +77,7 @@ def test_another_publisher_does_not() -> None:
 def test_an_algorithm_without_an_owner_is_nobodys() -> None:
     nobody = Candidate(ALGO, "", "", "")
     assert judged(None, [OWNER], nobody) == "not_trusted_algo_publisher"
+    assert judged(None, [""], nobody) == "not_trusted_algo_publisher"
     assert judged(None, "*", nobody) == ""
 
 

@@ -14,8 +14,11 @@ from compute_ref.jobs.entries import Entry
 from compute_ref.jobs.journal import Journal
 from compute_ref.jobs.records import Line, lines
 from compute_ref.jobs.store import SUMMARIES
-from compute_ref.jobs.tables import JournalDB, JournalStorage, JournalTable
+from compute_ref.jobs.tables import JournalDB, JournalStorage, JournalTable, LazyTable, Overlay
 from tests.compute_ref.jobs.fallible import FallibleDisk, least
+
+NO_ID = r"^give the document an id: Document\(fields, doc_id=\.\.\.\)$"
+AROUND = "^change documents through their tables, which journal it$"
 
 
 def ignore(table: str, key: str, entry: Entry | None) -> None:
@@ -164,6 +167,21 @@ def test_documents_changed_long_before_the_end_of_an_update_are_kept() -> None:
     assert len(base.records()) == 201
 
 
+def test_a_table_being_changed_counts_what_will_be_there() -> None:
+    base = Base(4)
+    below = LazyTable(base.journal, "things")
+    assert (len(below), len(below.items())) == (4, 4)
+    table = Overlay(below)
+    del table["k0"]
+    table["k1"] = Document({"number": 10}, "k1")
+    table["new"] = Document({"number": 5}, "new")
+    assert (list(table), len(table)) == (["k1", "k2", "k3", "new"], 4)
+    table["dropped"] = Document({"number": 6}, "dropped")
+    del table["dropped"]
+    assert [key in table for key in ("k0", "k1", "new", "dropped")] == [False, True, True, False]
+    assert len(table) == 4
+
+
 def test_a_batch_is_one_record_and_sees_its_own_changes() -> None:
     base = Base(1)
     with base.storage.batch():
@@ -217,9 +235,9 @@ def test_others_see_a_batch_whole_or_not_at_all() -> None:
 
 def test_a_document_without_an_id_is_refused_with_what_to_do() -> None:
     base = Base()
-    with pytest.raises(ValueError, match="give the document an id"):
+    with pytest.raises(ValueError, match=NO_ID):
         base.table.insert({"number": 1})
-    with pytest.raises(ValueError, match="give the document an id"):
+    with pytest.raises(ValueError, match=NO_ID):
         base.db.insert({"number": 1})
     assert base.records() == []
 
@@ -232,7 +250,7 @@ def test_writing_around_the_journal_is_refused_with_what_to_do() -> None:
         {"new": {"a": {}}},
     )
     for data in around:
-        with pytest.raises(ValueError, match="through their tables"):
+        with pytest.raises(ValueError, match=AROUND):
             base.db.storage.write(data)
     assert numbers(base) == {"k0": 0}
     assert len(base.records()) == 1
