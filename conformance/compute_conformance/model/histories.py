@@ -43,7 +43,9 @@ STOPPED: Final = history(
     "start-staying",
     "stop 1",
     "wait",
-    "delete 1",
+    "start",
+    "wait",
+    "delete 2",
     "look",
     "fetch",
 )

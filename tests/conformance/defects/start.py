@@ -37,7 +37,7 @@ def start_answers_nothing(wrong: Wrong) -> None:
     shown = ComputeResource._shown
 
     def forgetful(self: Any, req: Any, jobs: Any, **view: Any) -> Any:
-        return [] if req.method == "POST" else shown(self, req, jobs, **view)
+        return "[]" if req.method == "POST" else shown(self, req, jobs, **view)
 
     wrong.patch(ComputeResource, "_shown", forgetful)
 
