@@ -173,10 +173,10 @@ def test_a_table_being_changed_counts_what_will_be_there() -> None:
     assert (len(below), len(below.items())) == (4, 4)
     table = Overlay(below)
     del table["k0"]
-    table["k1"] = Document({"number": 10}, "k1")
-    table["new"] = Document({"number": 5}, "new")
+    table["k1"] = Document({"number": 10}, "k1")  # type: ignore[arg-type]
+    table["new"] = Document({"number": 5}, "new")  # type: ignore[arg-type]
     assert (list(table), len(table)) == (["k1", "k2", "k3", "new"], 4)
-    table["dropped"] = Document({"number": 6}, "dropped")
+    table["dropped"] = Document({"number": 6}, "dropped")  # type: ignore[arg-type]
     del table["dropped"]
     assert [key in table for key in ("k0", "k1", "new", "dropped")] == [False, True, True, False]
     assert len(table) == 4
