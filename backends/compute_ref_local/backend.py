@@ -190,22 +190,24 @@ class LocalBackend(Backend):
 
     def _find_manner(self) -> Manner:
         self._own.mkdir(mode=0o711, parents=True, exist_ok=True)
-        groups = self._find_groups()
+        groups, reason = self._find_groups()
         manner = self._find_sandbox((None,) if groups is None else (groups, None))
         if self._options.group is not None and manner.groups is None:
             raise BackendUnavailable(OUTSIDE % groups)
+        if reason:
+            logger.info("Memory is watched, no control group holds it: %s", reason)
         return manner
 
-    def _find_groups(self) -> Path | None:
+    def _find_groups(self) -> tuple[Path | None, str]:
+        """The group above those of runs, or None and why nobody has one ("": as configured)."""
         if self._options.cgroup == "none":
-            return None
+            return None, ""
         try:
-            return prepared(self._options.group)
+            return prepared(self._options.group), ""
         except NoGroup as reason:
             if self._options.group is not None:
                 raise BackendUnavailable(f"backends.local.cgroup: {reason}") from reason
-            logger.info("Memory is watched, no control group holds it: %s", reason)
-        return None
+            return None, str(reason)
 
     def _find_sandbox(self, places: Places) -> Manner:
         own_users = self._users is not None
