@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import pytest
 
 from compute_ref.plugins import BackendUnavailable, Exit, Run
 from compute_ref_local.groups import ROOT
-from tests.backends.local import test_lifetime
 from tests.backends.local.conftest import Place, settle
+from tests.backends.local.launching import launched_and_killed
 from tests.backends.local.test_plain_user import UID, Server
 from tests.cgroup.conftest import groups_below, start_in
 
@@ -29,24 +28,6 @@ def place(tmp_path: Path, group: Path) -> Iterator[Place]:
     settle(place)
 
 
-def launched_and_killed(place: Place, group: Path, job_id: str) -> str:
-    """Launch a run from a server in `group` and kill -9 that; returns what its check said."""
-    launcher = [sys.executable, test_lifetime.LAUNCHER, str(place.data_dir), job_id]
-    server = subprocess.Popen(
-        [*start_in(group), *launcher, UNTIL_GO, "require"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    with server:
-        assert server.stdout is not None
-        checked = server.stdout.readline()
-        assert server.stdout.readline().startswith("launched")
-        server.kill()
-    return checked
-
-
 def finish(place: Place, run: Run) -> Exit:
     """Take up a run that an earlier server launched, and let it end."""
     handle = place.backend.find(place.backend.name(run.job_id, run.number))
@@ -58,7 +39,7 @@ def test_a_run_outlives_the_server_below_a_delegated_group_and_is_taken_up(
     place: Place, delegated: Path
 ) -> None:
     run = place.run(UNTIL_GO)
-    checked = launched_and_killed(place, delegated / "server", run.job_id)
+    checked = launched_and_killed(place, run, start_in(delegated / "server"))
     assert f"memory held by control groups below {delegated}" in checked
     place.until(lambda: len(groups_below(delegated)) == 2)  # the supervisor's and the run's
     assert finish(place, run) == Exit(9)
@@ -70,7 +51,7 @@ def test_the_next_server_may_start_there_while_runs_of_the_last_one_go_on(
 ) -> None:
     runs = place.run(UNTIL_GO), place.run(UNTIL_GO)
     for run in runs:
-        checked = launched_and_killed(place, delegated / "server", run.job_id)
+        checked = launched_and_killed(place, run, start_in(delegated / "server"))
         assert f"below {delegated}" in checked
     place.until(lambda: len(groups_below(delegated)) == 3)
     assert [finish(place, run) for run in runs] == [Exit(9), Exit(9)]
@@ -82,14 +63,14 @@ def test_the_servers_own_group_is_left_alone_so_that_the_next_one_may_start_in_i
     """As systemd before 254 has it, which knows no DelegateSubgroup=."""
     runs = place.run(UNTIL_GO), place.run(UNTIL_GO)
     for run in runs:
-        assert "memory watched" in launched_and_killed(place, delegated, run.job_id)
+        assert "memory watched" in launched_and_killed(place, run, start_in(delegated))
         assert (delegated / "cgroup.subtree_control").read_text() == ""
     assert [finish(place, run) for run in runs] == [Exit(9), Exit(9)]
 
 
 def test_a_group_that_was_not_delegated_is_left_alone(place: Place, group: Path) -> None:
     run = place.run(UNTIL_GO)
-    assert "memory watched" in launched_and_killed(place, group, run.job_id)
+    assert "memory watched" in launched_and_killed(place, run, start_in(group))
     assert groups_below(group) == set()
     assert finish(place, run) == Exit(9)
 

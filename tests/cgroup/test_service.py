@@ -13,8 +13,8 @@ import pytest
 
 from compute_ref.plugins import Exit, Run
 from compute_ref_local.groups import ROOT
-from tests.backends.local import test_lifetime
 from tests.backends.local.conftest import Place, settle
+from tests.backends.local.launching import LAUNCHER
 from tests.cgroup.conftest import groups_below
 from tests.cgroup.test_delegation import UNTIL_GO, finish
 
@@ -51,7 +51,7 @@ def systemctl(*arguments: str) -> str:
 def serve(place: Place, run: Run, silence: Path) -> str:
     """Start the documented service with a server that launches a run; returns what that said."""
     said = run.folders.control / "said"
-    server = [sys.executable, test_lifetime.LAUNCHER, str(place.data_dir), run.job_id]
+    server = [sys.executable, LAUNCHER, str(place.data_dir), run.job_id]
     (unit,) = re.findall(r"```ini\n(\[Unit\].*?)```", DOCUMENTED.read_text(), re.DOTALL)
     unit = unit.replace("[Unit]", "[Unit]\nDefaultDependencies=no")
     unit = re.sub("ExecStart=.*", f"ExecStart={' '.join(server)} 'ENTRYPOINT' require", unit)

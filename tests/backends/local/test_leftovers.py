@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.backends.local.conftest import Place
+from tests.backends.local.launching import LAUNCHER
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
 #: the process ends, with no chance to tidy up, as it syncs its first file below a folder
 KILLED_BELOW = """
 import os, runpy, signal, sys
@@ -29,7 +28,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 def killed(place: Place, below: str) -> None:
     run = place.run("true")
-    told = [below, str(LAUNCHER), str(place.data_dir), run.job_id, "true", "require"]
+    told = [below, LAUNCHER, str(place.data_dir), run.job_id, "true", "require"]
     server = subprocess.run(
         [sys.executable, "-c", KILLED_BELOW, *told],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

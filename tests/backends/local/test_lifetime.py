@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,28 +16,15 @@ import pytest
 
 from compute_ref.plugins import Exit, ExitReason, Handle, Run
 from tests.backends.local.conftest import Place
-
-LAUNCHER = str(Path(__file__).with_name("launcher.py"))
+from tests.backends.local.launching import launched_and_killed
 
 
 @pytest.fixture
-def launched_and_killed(place: Place, tmp_path: Path) -> Callable[[Run], str]:
-    """Launch an entrypoint from another process and kill -9 that; returns the run's name."""
+def launched(place: Place) -> Callable[[Run], str]:
+    """Launch a run from another process and kill -9 that; returns the run's name."""
 
     def launch(run: Run) -> str:
-        arguments = [str(place.data_dir), run.job_id, run.entrypoint, "require"]
-        server = subprocess.Popen(
-            [sys.executable, LAUNCHER, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        with server:
-            assert server.stdout is not None
-            assert "sandboxed" in server.stdout.readline()
-            assert server.stdout.readline().startswith("launched")
-            server.kill()
+        assert "sandboxed" in launched_and_killed(place, run)
         assert isinstance(run.variables, dict)
         run.variables["secret"] = run.job_id
         return place.backend.name(run.job_id, run.number)
@@ -51,10 +37,10 @@ def name_of(place: Place, run: Run) -> str:
 
 
 def test_a_run_outlives_a_killed_server_and_is_taken_up_by_the_next(
-    place: Place, launched_and_killed: Callable[[Run], str]
+    place: Place, launched: Callable[[Run], str]
 ) -> None:
     run = place.run("until test -e $OUTPUTS/go; do sleep 0.01; done; echo on; exit 9")
-    name = launched_and_killed(run)
+    name = launched(run)
     handle = place.backend.find(name)
     assert handle is not None
     assert place.backend.wait(handle, 0) is None
@@ -67,20 +53,18 @@ def test_a_run_outlives_a_killed_server_and_is_taken_up_by_the_next(
 
 
 def test_a_run_that_ended_while_no_server_was_there_is_found_too(
-    place: Place, launched_and_killed: Callable[[Run], str]
+    place: Place, launched: Callable[[Run], str]
 ) -> None:
     run = place.run("exit 9")
-    name = launched_and_killed(run)
+    name = launched(run)
     place.until((run.folders.control / "exit.json").exists)
     assert place.wait(place.backend.find(name)) == Exit(9)
     assert place.wait(place.backend.find(name)) == Exit(9)
 
 
-def test_the_next_server_can_stop_it(
-    place: Place, launched_and_killed: Callable[[Run], str]
-) -> None:
+def test_the_next_server_can_stop_it(place: Place, launched: Callable[[Run], str]) -> None:
     run = place.run("echo ready; sleep 600")
-    name = launched_and_killed(run)
+    name = launched(run)
     place.until(lambda: "ready" in place.log(run))
     assert place.alive(run) != []
     place.backend.stop(name, 5)
