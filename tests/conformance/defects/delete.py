@@ -215,7 +215,7 @@ def all_by_address(wrong: Wrong) -> None:
         jobs = [job.job_id for job in self._meant(caller, "", "")]
         found = self._its.store.ask_delete(jobs, caller.claim)
         self._its.engine.delete(jobs)
-        resp.media = self._shown(req, found, signed=True, acknowledged=DELETED)
+        resp.text = self._shown(req, found, signed=True, acknowledged=DELETED)
 
     wrong.patch(ComputeResource, "on_delete", delete)
 
