@@ -38,8 +38,10 @@ def result_without_index(bench: Bench) -> None:
     """A download of the second result, signed over address, job and nonce only."""
     one = bench.specimen()
     consumer, job = one.started.consumer, one.started.job_id
-    parts = consumer.signed(consumer.address, job)
-    bench.send(consumer.result_request(job, 1).but(**parts)).refused(*HIDDEN)
+    with consumer.turn:
+        request = consumer.result_request(job, 1)
+        request = request.but(**consumer.signed(consumer.address, job))
+        bench.send(request).refused(*HIDDEN)
 
 
 @check("CE-NONCE-REFUSED-DELETE")
@@ -120,7 +122,7 @@ def head_missing(bench: Bench) -> None:
 def condition_missing(bench: Bench) -> None:
     """Requests for a part, and for what has changed, without a signature, after a download."""
     one = bench.specimen().started
-    with given("a download"):
+    with given("a download"), one.consumer.turn:
         asked = one.consumer.result_request(one.job_id)
         whole = bench.send(asked)
         expect(whole.status == 200, "a download", whole)

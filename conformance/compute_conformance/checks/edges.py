@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from compute_conformance.bench import Bench, Started
+from compute_conformance.bench import Bench
 from compute_conformance.checking import check
 from compute_conformance.checks.job import seconds
 from compute_conformance.checks.listing import ids, three
+from compute_conformance.checks.ranges import asked
 from compute_conformance.checks.results import ended, place
 from compute_conformance.checks.results import working as worked
 from compute_conformance.checks.trust import meet
 from compute_conformance.consumers import COMPUTE
-from compute_conformance.exchanges import Answer
 from compute_conformance.scripts import write
 from compute_conformance.verdicts import Inconclusive, Unsupported, expect, given
 
@@ -62,25 +62,20 @@ def pages(bench: Bench) -> None:
 @check("CE-RESULT-RANGE-EDGES")
 def range_edges(bench: Bench) -> None:
     """The first byte, the last one, an end of the file that is longer than it, and what follows."""
-    one = bench.specimen().started
-    whole = bench.fetched(one, 0)
+    job = ended(bench)
+    whole = bench.fetched(job.job, 0)
     size = len(whole)
-    first = _part(bench, one, "0-0")
+    first = asked(bench, job, Range="bytes=0-0")
     if first.status == 200 and first.body == whole:
         raise Unsupported("a part of a file", first)
     expect(first.body == whole[:1], f"the byte {whole[:1]!r}", first)
-    last = _part(bench, one, f"{size - 1}-")
+    last = asked(bench, job, Range=f"bytes={size - 1}-")
     expect(last.body == whole[-1:], f"the byte {whole[-1:]!r}", last)
     for text in (f"0-{size - 1}", f"-{size + 5}"):
-        every = _part(bench, one, text)
+        every = asked(bench, job, Range=f"bytes={text}")
         expect(every.body == whole, f"the whole file for {text}", every)
-    none = _part(bench, one, f"{size}-")
+    none = asked(bench, job, Range=f"bytes={size}-")
     expect(none.status == 416, "416 for what follows the last byte", none)
-
-
-def _part(bench: Bench, one: Started, text: str) -> Answer:
-    asked = one.consumer.result_request(one.job_id)
-    return bench.send(asked.with_headers(Range=f"bytes={text}"))
 
 
 @check("CE-RESULT-LARGE")

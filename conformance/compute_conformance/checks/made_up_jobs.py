@@ -12,7 +12,8 @@ from hypothesis import strategies as some
 from compute_conformance import made_up
 from compute_conformance.bench import Bench, Started
 from compute_conformance.checking import check
-from compute_conformance.checks.results import NOT_THERE, Ended, ended
+from compute_conformance.checks.ranges import asked
+from compute_conformance.checks.results import NOT_THERE, ended
 from compute_conformance.exchanges import Answer
 from compute_conformance.exploring import explore
 from compute_conformance.scripts import write
@@ -149,15 +150,10 @@ def _listed(answer: Answer) -> set[str]:
     return set() if answer.status == 404 else {str(one.get("jobId")) for one in answer.jobs()}
 
 
-def _kept(bench: Bench, purpose: str) -> Ended:
-    """An ordinary ended job for one check alone."""
-    return bench.shared(f"a job for {purpose}", ended)
-
-
 @check("CE-FUZZ-INDEX")
 def indexes(bench: Bench) -> None:
     """Downloads by any text as index: only plain numbers of results give any."""
-    job = _kept(bench, "indexes")
+    job = ended(bench)
     pieces = some.sampled_from(("0", "1", "2", "9", ".", "e0", "\u0661", *made_up.SPACES))
     around = some.sampled_from(made_up.SPACES)
     texts = some.one_of(
@@ -167,7 +163,7 @@ def indexes(bench: Bench) -> None:
     )
 
     def trial(own: Bench, text: str) -> None:
-        answer = own.send(job.job.consumer.result_request(job.job.job_id, text))
+        answer = job.job.consumer.by(own.send).result(job.job.job_id, text)
         if INDEX.fullmatch(text) and len(text) < 9 and int(text) < len(job.results):
             expect(answer.status == 200, f"the result {text}", answer)
         else:
@@ -179,16 +175,15 @@ def indexes(bench: Bench) -> None:
 @check("CE-FUZZ-RANGE")
 def ranges(bench: Bench) -> None:
     """Downloads of any range: a part is what its Content-Range says, and what was asked for."""
-    job = _kept(bench, "ranges")
+    job = ended(bench)
     with given("a download"):
         whole = _bytes_of(job.fetch(), 200)
     number = some.one_of(some.none(), some.integers(0, len(whole) + 2))
 
-    def trial(own: Bench, asked: tuple[int | None, int | None]) -> None:
-        first, last = ("" if one is None else str(one) for one in asked)
-        request = job.job.consumer.result_request(job.job.job_id)
-        answer = own.send(request.with_headers(Range=f"bytes={first}-{last}"))
-        _judge_part(answer, whole, *asked)
+    def trial(own: Bench, ends: tuple[int | None, int | None]) -> None:
+        first, last = ("" if one is None else str(one) for one in ends)
+        answer = asked(own, job, Range=f"bytes={first}-{last}")
+        _judge_part(answer, whole, *ends)
 
     explore(bench, some.tuples(number, number), trial)
 

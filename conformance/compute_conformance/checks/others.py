@@ -84,9 +84,10 @@ def result_by_anothers_token(bench: Bench) -> None:
     """A download and a look in the owner's name, by another's token."""
     one = bench.specimen().started
     owner, token = one.consumer, token_of(bench.consumer())
-    bench.send(by_token(owner.result_request(one.job_id), token)).refused(*HIDDEN)
-    asked = owner.owned_request("GET", jobId=one.job_id)
-    shows_nothing_private(bench.send(by_token(asked, token)))
+    with owner.turn:
+        bench.send(by_token(owner.result_request(one.job_id), token)).refused(*HIDDEN)
+        asked = owner.owned_request("GET", jobId=one.job_id)
+        shows_nothing_private(bench.send(by_token(asked, token)))
 
 
 @check("CE-TOKEN-REVOKE-EVERYWHERE")

@@ -22,7 +22,8 @@ def _whole(job: Ended) -> Answer:
     return answer
 
 
-def _asked(bench: Bench, job: Ended, **headers: str) -> Answer:
+def asked(bench: Bench, job: Ended, **headers: str) -> Answer:
+    """A download of the first result with further headers; no other call of its owner between."""
     consumer = job.job.consumer
     with consumer.turn:
         return bench.send(consumer.result_request(job.job.job_id).with_headers(**headers))
@@ -30,7 +31,7 @@ def _asked(bench: Bench, job: Ended, **headers: str) -> Answer:
 
 def _part(bench: Bench, job: Ended, **headers: str) -> Answer:
     """What comes of a range; Unsupported where it is the whole file."""
-    answer = _asked(bench, job, **headers)
+    answer = asked(bench, job, **headers)
     if answer.status == 200:
         raise Unsupported("a part of a file", answer)
     return answer
@@ -110,7 +111,7 @@ def unit(bench: Bench) -> None:
     """The second and third line."""
     job = ended(bench)
     whole = _whole(job).body
-    answer = _asked(bench, job, Range="lines=1-2")
+    answer = asked(bench, job, Range="lines=1-2")
     expect(answer.status == 200, "the whole file, status 200", answer)
     expect(answer.body == whole, "the whole file", answer.body)
 
@@ -170,7 +171,7 @@ def other_etags(bench: Bench) -> None:
 def none_match(bench: Bench) -> None:
     """A download by one who has the file."""
     job = ended(bench)
-    answer = _asked(bench, job, If_None_Match=_tag(job.first()))
+    answer = asked(bench, job, If_None_Match=_tag(job.first()))
     if answer.status == 200:
         raise Unsupported("If-None-Match", answer)
     expect(answer.status == 304 and not answer.body, "304 without bytes", answer)
@@ -182,7 +183,7 @@ def if_range(bench: Bench) -> None:
     job = ended(bench)
     whole, tag = _whole(job).body, _tag(job.first())
     _part(bench, job, Range="bytes=1-2")
-    answer = _asked(bench, job, Range="bytes=1-2", If_Range=tag)
+    answer = asked(bench, job, Range="bytes=1-2", If_Range=tag)
     _same(answer, whole[1:3])
 
 
@@ -193,6 +194,6 @@ def if_range_other(bench: Bench) -> None:
     whole, _ = _whole(job).body, _tag(job.first())
     with given("a part of a file"):
         _same(_part(bench, job, Range="bytes=1-2"), whole[1:3])
-    answer = _asked(bench, job, Range="bytes=1-2", If_Range=OTHER)
+    answer = asked(bench, job, Range="bytes=1-2", If_Range=OTHER)
     expect(answer.status == 200, "the whole file, status 200", answer)
     expect(answer.body == whole, "the whole file", answer.body)
