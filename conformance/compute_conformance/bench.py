@@ -311,8 +311,16 @@ class Bench:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def clean(self) -> list[str]:
-        """Delete this bench's jobs; returns the ids of those that stay."""
-        return [one.job_id for one in self.started if not self._deleted(one)]
+        """Delete this bench's jobs; returns the ids of those that stay, which are kept in mind.
+
+        Unreachable where the run has given that up.
+        """
+        for one in [*self.started]:
+            if self.purse.lost:
+                raise Unreachable(self.purse.lost)
+            if self._deleted(one):
+                self.started.remove(one)
+        return [one.job_id for one in self.started]
 
     def _note(self, answer: Answer) -> None:
         """Keep in mind what a start made, also one that had to be refused."""
