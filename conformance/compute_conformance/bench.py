@@ -20,7 +20,7 @@ from compute_conformance.shelf import Shelf
 from compute_conformance.signing import Account
 from compute_conformance.stage import Stage
 from compute_conformance.targets import Target, Unreachable
-from compute_conformance.verdicts import Disabled, Failed, Inconclusive, expect, given
+from compute_conformance.verdicts import Disabled, Failed, Inconclusive, Late, expect, given
 
 FINAL = frozenset({31, 32, 70})
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
@@ -227,9 +227,29 @@ class Bench:
             raise Inconclusive(f"the download of result {index}", answer)
         return answer.body
 
-    def finished(self, started: Started) -> dict[str, Any]:
-        """The job once it is final; Inconclusive where it does not get there in its time."""
-        return self.until(started, final, "to end", self.profile.limits.finish)
+    def finished(self, started: Started, *, whole: bool = False) -> dict[str, Any]:
+        """The job once it is final; Late where it does not get there in its time.
+
+        `whole`: it has its whole time, whatever was waited for in vain before.
+        """
+        return self.until(started, final, "to end", self.profile.limits.finish, whole=whole)
+
+    def held_to_end(self, started: Started) -> dict[str, Any]:
+        """The job once it is final; Failed where its whole time does not get it there."""
+        return self.held_to(started, final, "to end", self.profile.limits.finish)
+
+    def held_to(
+        self,
+        started: Started,
+        there: Callable[[Mapping[str, Any]], bool],
+        what: str,
+        seconds: float,
+    ) -> dict[str, Any]:
+        """As `until`, where getting there is what is asked for: Failed after the whole time."""
+        try:
+            return self.until(started, there, what, seconds, whole=True)
+        except Late as late:
+            raise Failed(late.expected, late.observed) from late
 
     def course(self, started: Started) -> list[dict[str, Any]]:
         """All that is seen of a job from its first status object to its end, in this order."""
@@ -239,7 +259,8 @@ class Bench:
             seen.append(dict(job))
             return final(job)
 
-        self._until(started, there, "to end", self.profile.limits.finish)
+        patience = self.purse.patience("to end", self.profile.limits.finish)
+        self._until(started, there, "to end", patience)
         return seen
 
     def running(self, started: Started) -> dict[str, Any]:
@@ -256,11 +277,18 @@ class Bench:
         there: Callable[[Mapping[str, Any]], bool],
         what: str,
         seconds: float,
+        *,
+        whole: bool = False,
     ) -> dict[str, Any]:
-        """The job, asked for unsigned again and again, once `there` is true of it."""
+        """The job, asked for unsigned again and again, once `there` is true of it.
+
+        Late where that is not so in these seconds; unless `whole`, in fewer of them once such a
+        wait was in vain.
+        """
         early = started.at + self.purse.quickest(what) - time.monotonic()
         threading.Event().wait(max(0.0, min(early, seconds)))
-        job = self._until(started, there, what, seconds)
+        patience = seconds if whole else self.purse.patience(what, seconds)
+        job = self._until(started, there, what, patience)
         self.purse.seen(what, time.monotonic() - started.at)
         return job
 
@@ -271,21 +299,28 @@ class Bench:
         what: str,
         seconds: float,
     ) -> dict[str, Any]:
-        patience = self.purse.patience(what, seconds)
-        pause, end = FIRST_PAUSE, time.monotonic() + patience
+        pause, end = FIRST_PAUSE, time.monotonic() + seconds
         while True:
             job = self.look(started)
             if there(job):
                 return job
             if time.monotonic() > end:
                 self.purse.disappoint(what)
-                raise Inconclusive(f"a job {what} within {patience:g} seconds", job)
+                raise Late(f"a job {what} within {seconds:g} seconds", job)
             threading.Event().wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def clean(self) -> list[str]:
-        """Delete this bench's jobs; returns the ids of those that stay."""
-        return [one.job_id for one in self.started if not self._deleted(one)]
+        """Delete this bench's jobs; returns the ids of those that stay, which are kept in mind.
+
+        Unreachable where the run has given that up.
+        """
+        for one in [*self.started]:
+            if self.purse.lost:
+                raise Unreachable(self.purse.lost)
+            if self._deleted(one):
+                self.started.remove(one)
+        return [one.job_id for one in self.started]
 
     def _note(self, answer: Answer) -> None:
         """Keep in mind what a start made, also one that had to be refused."""

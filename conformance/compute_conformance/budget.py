@@ -28,10 +28,23 @@ class Purse:
         self.closed = ""  #: why nothing more is sent
         self.short = ""  #: what of the budget was too little
         self._unheard = 0
+        self._abandoned = False
 
     def close(self, why: str) -> None:
         """Let nothing more be sent by checks."""
         self.closed = self.closed or why
+
+    def abandon(self) -> None:
+        """Let nothing more be sent, not even to clean up."""
+        self._abandoned = True
+        self.closed = f"{self.closed} The clean-up was interrupted: jobs may be left.".strip()
+
+    @property
+    def lost(self) -> str:
+        """Why jobs are no longer deleted, or ""."""
+        if self._abandoned:
+            return "perhaps: the clean-up was interrupted"
+        return "the target fell silent" if self.silent else ""
 
     @property
     def silent(self) -> bool:

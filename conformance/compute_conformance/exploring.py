@@ -164,10 +164,9 @@ def _again(bench: Bench, trial: Trial[Any], found: Search[Any], first: Failed) -
 
 def _clean(own: Bench, bench: Bench) -> None:
     """Delete an example's jobs; what stays is tried again, and told, with the check's."""
-    stay = {one.job_id for one in own.started}
     with suppress(Unreachable, Inconclusive):
-        stay = set(own.clean())
-    bench.started += [one for one in own.started if one.job_id in stay]
+        own.clean()
+    bench.started += own.started
 
 
 def _quietly(count: int) -> settings:

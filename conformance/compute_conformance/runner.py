@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -82,19 +82,38 @@ def run_checks(
 
 
 def _judge_all(judge: _Judge, checks: Iterable[Check], workers: int, *, first_only: bool) -> None:
-    """Let the judge look at each; an interruption ends that early, and leaves nothing behind."""
-    report = judge.report
+    """Let the judge look at each; an interruption ends that early, a further one the clean-up."""
+    begun: list[Future[Outcome]] = []
     with traceless(), ThreadPoolExecutor(workers, "check") as pool:
         try:
-            for outcome in pool.map(judge, checks):
-                report.outcomes.append(outcome)
-                if first_only and outcome.verdict is Verdict.FAIL:
-                    break
+            begun.extend(pool.submit(judge, one) for one in checks)
+            _collect(judge.report, begun, first_only=first_only)
         except KeyboardInterrupt:
-            report.outcomes[:] = judge.in_order()
+            judge.report.outcomes[:] = judge.in_order()
             judge.purse.close("The run was interrupted.")
-        pool.shutdown(cancel_futures=True)
-    judge.clean(*judge.shelf.benches)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        try:
+            _leave(judge, begun)
+        except KeyboardInterrupt:
+            judge.purse.abandon()
+            _leave(judge, begun)
+
+
+def _collect(report: Report, begun: Iterable[Future[Outcome]], *, first_only: bool) -> None:
+    for one in begun:
+        report.outcomes.append(one.result())
+        if first_only and one.result().verdict is Verdict.FAIL:
+            break
+
+
+def _leave(judge: _Judge, begun: Iterable[Future[Outcome]]) -> None:
+    """Once the checks at work have ended, clean up.
+
+    Their threads are not joined: whoever is interrupted there may take them for ended.
+    """
+    wait([one for one in begun if not one.cancelled()])
+    judge.clear_shelf()
 
 
 def selected(selection: Selection) -> Iterable[Check]:
@@ -171,12 +190,15 @@ class _Judge:
         if claimed and requirement.capability not in claimed:
             raise Disabled(f"the capability {requirement.capability}", "the profile claims it not")
 
-    def clean(self, *benches: Bench) -> None:
-        """Delete the jobs of benches; what cannot be deleted is told, and is no verdict."""
-        for bench in benches:
-            try:
-                if self.purse.silent and bench.started:
-                    raise Unreachable("the target fell silent")
-                self.report.leftovers += bench.clean()
-            except (Unreachable, Inconclusive) as error:
-                self.report.leftovers += [f"{one.job_id} ({error})" for one in bench.started]
+    def clear_shelf(self) -> None:
+        """Delete the jobs that checks shared."""
+        while self.shelf.benches:
+            self.clean(self.shelf.benches[0])
+            del self.shelf.benches[0]
+
+    def clean(self, bench: Bench) -> None:
+        """Delete the jobs of a bench; what cannot be deleted is told, and is no verdict."""
+        try:
+            self.report.leftovers += bench.clean()
+        except (Unreachable, Inconclusive) as error:
+            self.report.leftovers += [f"{one.job_id} ({error})" for one in bench.started]

@@ -19,7 +19,7 @@ class Stage:
     def __init__(self, places: int | None = None) -> None:
         """`places` is None where the target does not tell them."""
         self.places = places
-        self._free = threading.Semaphore(max(1, (places or 1) // MOST))
+        self._free = threading.Semaphore(max(1, self._spare // MOST))
         self._here = threading.local()
 
     def enter(self) -> None:
@@ -27,6 +27,15 @@ class Stage:
         if not getattr(self._here, "entered", False):
             self._free.acquire()
             self._here.entered = True
+
+    @property
+    def _spare(self) -> int:
+        """How many may be kept: one is for jobs that end by themselves."""
+        return (self.places or 1) - 1
+
+    def room(self, jobs: int) -> bool:
+        """Whether one may keep another algorithm beside so many, and jobs that end find a place."""
+        return jobs < min(MOST, self._spare)
 
     def hold(self, jobs: int) -> None:
         """Disabled where so many jobs cannot run at once."""

@@ -62,6 +62,10 @@ class Inconclusive(Ended):
     verdict = Verdict.INCONCLUSIVE
 
 
+class Late(Inconclusive):
+    """What was waited for did not come in its time."""
+
+
 class Contested(Ended):
     """The target follows a reading of the page that the ledger knows and did not elect."""
 

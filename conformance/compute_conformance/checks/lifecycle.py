@@ -6,25 +6,17 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from compute_conformance.bench import FINAL, Bench, Started, final
+from compute_conformance.bench import FINAL, Bench, final
 from compute_conformance.checking import check
 from compute_conformance.checks.job import TEXTS, seconds
 from compute_conformance.consumers import Consumer
 from compute_conformance.scripts import fail, say
-from compute_conformance.verdicts import Failed, Inconclusive, Unsupported, expect, given
+from compute_conformance.verdicts import Unsupported, expect, given
 
 CONSUMERS, STARTS = 4, 2  #: of so many consumers each starts so many jobs at once
 CODE: Final = 3
 WORD: Final = "said-before-the-failure"
 FAILING: Final = (say(WORD), fail(CODE))
-
-
-def ends(bench: Bench, started: Started) -> dict[str, Any]:
-    """The final job; Failed where it does not get there: the end is what is asked for."""
-    try:
-        return bench.finished(started)
-    except Inconclusive as inconclusive:
-        raise Failed(inconclusive.expected, inconclusive.observed) from inconclusive
 
 
 def log_index(job: Mapping[str, Any]) -> int | None:
@@ -36,7 +28,7 @@ def log_index(job: Mapping[str, Any]) -> int | None:
 @check("CE-LIFE-ENDS")
 def gets_final(bench: Bench) -> None:
     """An ordinary job, until dateFinished or a final status."""
-    ends(bench, bench.start())
+    bench.held_to_end(bench.start())
 
 
 @check("CE-LIFE-CODES")
@@ -112,7 +104,7 @@ def shows_running(bench: Bench) -> None:
 @check("CE-LIFE-FAILED-ENDS")
 def failed_ends(bench: Bench) -> None:
     """An algorithm that exits with a code other than 0."""
-    ends(bench, bench.start(bench.profile.script(fail(CODE))))
+    bench.held_to_end(bench.start(bench.profile.script(fail(CODE))))
 
 
 @check("CE-LIFE-FAILED-LOG")

@@ -131,7 +131,8 @@ def run(
                 told=progress.tell,
             )
     except KeyboardInterrupt:
-        raise Unusable("interrupted before anything was judged") from None
+        told = "interrupted; there is no report, and jobs of this run may be left at the target"
+        raise Unusable(told) from None
     found = document(report)
     for path in reports:
         _write(found, path)

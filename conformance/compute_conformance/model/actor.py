@@ -28,7 +28,7 @@ class Actor:
         self.consumers = [bench.consumer() for _ in range(ACCOUNTS)]
         for consumer in self.consumers:
             consumer.nonce = BEFORE
-        self.staying = _staying(bench)
+        self.staying = staying(bench)
 
     def run(self, program: Program) -> None:
         """All steps, and a look at everything in the end; raises Broken."""
@@ -59,6 +59,11 @@ class Actor:
             shown = [] if nothing else answer.jobs()
         self.model.see_list(account, shown)
 
+    @property
+    def room(self) -> bool:
+        """Whether one more job may stay: those that have to end need a place as well."""
+        return self.bench.stage.room(sum(one.keeps_place for one in self.model.jobs))
+
     def repeat(self, one: Known, consumer: Consumer) -> Request:
         """A start that says of a job what its own said, with its jobId."""
         said = {**one.said, "dataset": self.bench.profile.dataset("open")}
@@ -75,10 +80,10 @@ class Actor:
             self.model.highest[account] = nonce_of(request)
 
 
-def _staying(bench: Bench) -> dict[str, Any] | None:
-    """An algorithm that runs until it is stopped; None where there is none to be had."""
+def staying(bench: Bench) -> dict[str, Any] | None:
+    """An algorithm that runs until it is stopped; None where there is none, or no room for it."""
     try:
-        allowed = bench.profile.access >= Access.ALGORITHM
+        allowed = bench.profile.access >= Access.ALGORITHM and bench.stage.room(0)
         return bench.profile.script(stay(STAYING)) if allowed else None
     except Disabled:
         return None

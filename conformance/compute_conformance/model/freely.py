@@ -26,7 +26,7 @@ def start(actor: Actor, step: Step, consumer: Consumer) -> None:
 
 def start_staying(actor: Actor, step: Step, consumer: Consumer) -> None:
     """Start a job that runs until it is stopped."""
-    if actor.staying:
+    if actor.staying and actor.room:
         _start(actor, step, consumer, actor.staying, stays=True)
 
 

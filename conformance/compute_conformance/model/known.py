@@ -58,6 +58,11 @@ class Known:
         return self.stays and not self.stopped and not self.deleted
 
     @property
+    def keeps_place(self) -> bool:
+        """Whether it stays and may still have its place, also while a stop is carried out."""
+        return self.stays and not self.ended and not self.deleted
+
+    @property
     def settled(self) -> bool:
         """Whether its state is known: nothing changes it but its owner."""
         return self.ended or self.runs_on or self.deleted

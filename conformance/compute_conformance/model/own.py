@@ -10,7 +10,7 @@ from compute_conformance.exchanges import Answer
 from compute_conformance.model import answers
 from compute_conformance.model.known import Known
 from compute_conformance.model.programs import Step
-from compute_conformance.verdicts import Inconclusive
+from compute_conformance.verdicts import Late
 
 if TYPE_CHECKING:
     from compute_conformance.model.actor import Actor
@@ -30,11 +30,12 @@ def wait(actor: Actor, step: Step, one: Known, consumer: Consumer) -> None:
     """Wait for a job that has to end."""
     if one.settled:
         return
+    due = "CE-MODEL-STOPPED" if one.stopped else "CE-MODEL-ENDS"
+    whole = due not in actor.model.forgiven
     try:
-        actor.model.see(one, actor.bench.finished(one.started))
-    except Inconclusive as late:
+        actor.model.see(one, actor.bench.finished(one.started, whole=whole))
+    except Late as late:
         look(actor, step, one, consumer)
-        due = "CE-MODEL-STOPPED" if one.stopped else "CE-MODEL-ENDS"
         actor.model.hold(due, one.ended, late.expected, late.observed)
 
 
@@ -69,9 +70,12 @@ def restart(actor: Actor, step: Step, one: Known, consumer: Consumer) -> None:
     if not actor.restarts:
         return
     wait(actor, step, one, consumer)
+    due = not (one.deleted or one.runs_on)
+    if due and one.stays and not actor.room:
+        return
     request = actor.repeat(one, consumer)
     answer = actor.bench.send(request)
-    if one.deleted or one.runs_on:
+    if not due:
         refused = answer.status not in answers.YES
         actor.model.hold("CE-MODEL-RESTART-REFUSED", refused, "a refusal", answer)
         return

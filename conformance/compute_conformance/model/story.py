@@ -7,16 +7,17 @@ from typing import Any, Final
 
 from compute_conformance.bench import Bench
 from compute_conformance.exploring import Finding, search
-from compute_conformance.model.actor import Actor
+from compute_conformance.model.actor import Actor, staying
 from compute_conformance.model.answers import YES, ids
 from compute_conformance.model.histories import HISTORIES
 from compute_conformance.model.known import Broken
 from compute_conformance.model.programs import Program, programs
-from compute_conformance.verdicts import Ended, Failed, Inconclusive, Unsupported
+from compute_conformance.verdicts import Disabled, Ended, Failed, Inconclusive, Unsupported
 
 ROUNDS: Final = 12  # each looks on after what the former ones found
 LESS: Final = 4  #: the share of programs of each further round
 FORGED: Final = "CE-MODEL-FORGED"  # where others act in one's name, nothing else can be known
+STAYS: Final = "CE-MODEL-RUNS-ON"
 AGAIN: Final = ("CE-MODEL-RESTART", "CE-MODEL-RESTART-REFUSED")
 
 
@@ -25,6 +26,7 @@ class Story:
     """What was found broken, by requirement, and why it does not go on."""
 
     restarts: bool = False
+    stays: bool = False  #: whether algorithms were run that stay
     found: dict[str, Finding] = field(default_factory=dict)
     ended: Ended | None = None
 
@@ -40,12 +42,14 @@ def tell(bench: Bench, requirement: str) -> None:
         raise story.ended
     if requirement in AGAIN and not story.restarts:
         raise Unsupported("an ended job that can be restarted")
+    if requirement == STAYS and not story.stays:
+        raise Disabled("an algorithm that stays, and a place beside it", "there is none")
 
 
 def _explored(bench: Bench) -> Story:
     """Look for one broken requirement after another, until no more is found."""
     own, dose = replace(bench, name="programs"), bench.chance.dose
-    story = Story(_restarts(own))
+    story = Story(_restarts(own), staying(own) is not None)
     try:
         for _ in range(ROUNDS):
             trial = _Trial(frozenset(story.found), restarts=story.restarts)

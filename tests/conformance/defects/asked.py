@@ -56,7 +56,7 @@ def listen(wrong: Wrong) -> None:
 def _body(request: webob.Request) -> Mapping[str, Any]:
     try:
         said = json.loads(request.body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
 

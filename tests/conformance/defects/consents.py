@@ -102,7 +102,7 @@ def done_by_body(wrong: Wrong) -> None:
             return None
         try:
             return json.loads(request.body).get("jobId")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return None
 
     instead(wrong, other)

@@ -108,7 +108,7 @@ class Wrong:
 
         def rewrite(request: webob.Request) -> None:
             if request.method == "POST" and request.path == COMPUTE:
-                with suppress(ValueError):
+                with suppress(ValueError, RecursionError):
                     body = json.loads(request.body)
                     before = json.dumps(body)
                     if isinstance(body, dict):

@@ -28,7 +28,7 @@ def asked(request: webob.Request) -> dict[str, Any]:
         if request.GET or request.method == "GET":
             return dict(request.GET)
         found = json.loads(request.body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
