@@ -285,7 +285,7 @@ class Bench:
         Late where that is not so in these seconds; unless `whole`, in fewer of them once such a
         wait was in vain.
         """
-        early = started.at + self.purse.quickest(what) - time.monotonic()
+        early = started.at + self.purse.soonest(what) - time.monotonic()
         threading.Event().wait(max(0.0, min(early, seconds)))
         patience = seconds if whole else self.purse.patience(what, seconds)
         job = self._until(started, there, what, patience)

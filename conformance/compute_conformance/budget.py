@@ -93,9 +93,13 @@ class Purse:
         """A wait for `what` was in vain."""
         self._vain.add(what)
 
-    def quickest(self, what: str) -> float:
-        """The least seconds in which a job was seen there; to look any sooner would be in vain."""
-        return self._quickest.get(what, 0.0)
+    def soonest(self, what: str) -> float:
+        """When to look for the first time, in seconds since the start of a job.
+
+        That is half of the least in which one was seen there. Who waits for all of it never learns
+        that jobs are there sooner.
+        """
+        return self._quickest.get(what, 0.0) / 2
 
     def seen(self, what: str, seconds: float) -> None:
         """A job was there so long after its start."""
