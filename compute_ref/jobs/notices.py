@@ -29,7 +29,9 @@ class Notices:
         self._telling = False
 
     def post(self, job: Job) -> None:
-        """Tell of `job` as it is now, soon."""
+        """Tell of `job` as it is now, soon; nothing is done where no plug-in listens."""
+        if not self._hooks.job_changed.get_hookimpls():
+            return
         with self._lock:
             self._untold.append(job)
             if self._telling:

@@ -73,11 +73,10 @@ def _collect(turn: Turn) -> None:
 
 
 def _filter(turn: Turn) -> Phase:
-    hook = partial(
-        turn.house.hooks.filter_results, job=turn.job, folder=turn.folders.root / COLLECTED
-    )
+    hook, folder = turn.house.hooks.filter_results, turn.folders.root / COLLECTED
+    patience = turn.house.deadlines.filtering
     try:
-        turn.ask("filtering the results", hook, turn.house.deadlines.filtering)
+        turn.ask_plugins("filtering the results", hook, patience, job=turn.job, folder=folder)
     except CallFailed as failure:
         turn.messages.add(ResultType.FILTERING_LOG, f"{failure}; no output is published.")
         return _logs_only(turn, by_filter(str(failure)))
@@ -112,15 +111,14 @@ def _seal(turn: Turn) -> tuple[Result, ...]:
 
 
 def _publish_elsewhere(turn: Turn) -> str:
-    output = turn.house.store.plan(turn.ticket[0]).output
-    hook = partial(
-        turn.house.hooks.publish_results,
-        job=turn.job,
-        folder=turn.draft / OUTPUTS,
-        output=output,
-    )
+    about = {
+        "job": turn.job,
+        "folder": turn.draft / OUTPUTS,
+        "output": turn.house.store.plan(turn.ticket[0]).output,
+    }
+    hook, patience = turn.house.hooks.publish_results, turn.house.deadlines.publishing
     try:
-        did = turn.ask("publishing the results", hook, turn.house.deadlines.publishing)
+        did = turn.ask_plugins("publishing the results", hook, patience, **about)
     except CallFailed as failure:
         text = f"{failure}. The results are kept here; fetch them by computeResult."
         turn.messages.add(ResultType.PUBLISH_LOG, text)

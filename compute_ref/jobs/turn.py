@@ -6,7 +6,10 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
+
+from pluggy import HookCaller
 
 from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.plan import Plan
@@ -188,6 +191,15 @@ class Turn:
             log.error("job %s: %s did not come back in %g s", self.ticket[0], title, seconds)
             raise CallFailed(f"{title} did not come back in {seconds:g} seconds") from None
         return self.answer(title, call, expected)
+
+    def ask_plugins(self, title: str, hook: HookCaller, seconds: float, **about: object) -> Any:
+        """What the plug-ins answer to a hook; where there is none to ask, it is asked at once.
+
+        Raises as `ask` does.
+        """
+        if not hook.get_hookimpls():
+            return hook(**about)
+        return self.ask(title, partial(hook, **about), seconds)
 
     def answer(self, title: str, call: Call[T], expected: tuple[type[Exception], ...] = ()) -> T:
         """What a call that is done returned; raises CallFailed for what is not `expected`."""

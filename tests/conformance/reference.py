@@ -16,7 +16,6 @@ from compute_ref.clock import Clock
 from compute_ref.jobs.store import Store
 from compute_ref.settings import Catalogue, Environment, Server, Settings
 from compute_ref.testing.instant import InstantBackend
-from compute_ref.testing.kit import InstantPlugin
 
 CONTAINER: Final = {"entrypoint": "sh $ALGO", "image": "none", "tag": "1", "checksum": ""}
 MEMORY: Final = Path("/dev/shm")
@@ -56,9 +55,9 @@ def reference(change: Change = lambda settings: settings) -> Iterator[ComputeRef
     with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
         folder = Path(name)
         settings = change(_settings(folder))
-        clock, plugin = Clock(), InstantPlugin(InstantBackend())
+        clock, backends = Clock(), {"instant": InstantBackend()}
         store = Store.in_memory(clock)
-        with create_app(settings, clock=clock, store=store, plugins=(plugin,)) as app:
+        with create_app(settings, clock=clock, store=store, backends=backends) as app:
             yield app
 
 
