@@ -146,8 +146,9 @@ class Workspaces:
 
 
 def _clear(root: Path, *names: str) -> None:
-    """Remove folders of a run, and every draft of its results."""
-    for path in (*(root / name for name in names), *root.glob(f"{DRAFT}*")):
+    """Remove folders of a run, and every draft of its results; a later run may remove all of it."""
+    drafts = (path for path in _entries(root) if path.name.startswith(DRAFT))
+    for path in (*(root / name for name in names), *drafts):
         remove_tree(path)
 
 

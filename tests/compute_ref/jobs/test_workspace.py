@@ -192,3 +192,10 @@ def test_results_stay_when_the_rest_of_a_run_goes(workspaces: Workspaces) -> Non
     assert [path.name for path in kept.parent.parent.iterdir()] == ["results"]
     workspaces.remove_results(job_with("a"))
     assert not kept.exists()
+
+
+def test_a_run_that_a_later_one_has_removed_is_cleared_already(workspaces: Workspaces) -> None:
+    workspaces.ready("job1z", 1)
+    workspaces.remove_older("job1z", 2)
+    workspaces.keep_results("job1z", 1)
+    assert not workspaces.run("job1z", 1).root.exists()
