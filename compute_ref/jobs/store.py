@@ -101,7 +101,7 @@ class Store:
 
     def get(self, job_id: str, *, deleting: bool = False) -> Job:
         """The job, or JobUnknown; one that is being deleted only where `deleting` is true."""
-        entry = self._jobs.entry(job_id)
+        entry = self._storage.entry("jobs", job_id)
         job = self._recent.get(job_id, entry) or self._read(job_id, entry)
         if job is None or (job.deleting and not deleting):
             raise JobUnknown
@@ -165,7 +165,7 @@ class Store:
                 new = change(old)
                 if new != old:
                     self._put(new)
-            self._remember(new, self._jobs.entry(job_id))
+            self._remember(new, self._storage.entry("jobs", job_id))
         if sync:
             self._journal.wait_durable(self._journal.ticket)
         self._tidy()
@@ -268,7 +268,7 @@ class Store:
         if document is None:
             return None
         job = from_document(document)
-        if self._jobs.entry(job_id) is entry:
+        if self._storage.entry("jobs", job_id) is entry:
             self._remember(job, entry)
         return job
 
