@@ -117,6 +117,8 @@ class LocalBackend(Backend):
     def stop(self, name: str, grace: float) -> None:
         """TERM by the supervisor, KILL after the grace; the supervisor itself if it hangs."""
         control = self._control(name)
+        if control.exit.exists() and not control.record.exists():
+            return
         with contextlib.suppress(FileNotFoundError):  # never launched, or removed by the engine
             write(control.stop, str(grace))
         supervisor = control.read_supervisor()
@@ -130,7 +132,8 @@ class LocalBackend(Backend):
         """Stop; what was made outside of the run's own folder is the record of its supervisor."""
         self.stop(name, 0)
         record = self._control(name).record
-        for path in (record, *(draft for _, draft in drafts(record.parent, name))):
+        left = [draft for of, draft in drafts(record.parent) if of == name]
+        for path in (record, *left):
             path.unlink(missing_ok=True)
 
     def _control(self, name: str) -> Control:

@@ -27,10 +27,13 @@ class Control(ControlFolder):
         return self.folder / "supervisor.log"
 
     def write_supervisor(self, supervisor: Supervisor) -> None:
-        """Keep who supervises, on the disk when this returns."""
-        write(self.record, json.dumps(supervisor.fields()))
+        """Keep who supervises; a power cut, which ends it, may take the record as well."""
+        write(self.record, json.dumps(supervisor.fields()), sync=False)
 
     def read_supervisor(self) -> Supervisor | None:
         """Who supervises, or None where nobody does any more or ever did."""
-        content = read(self.record)
+        try:
+            content = read(self.record)
+        except ValueError:  # emptied by a power cut
+            return None
         return None if content is None else Supervisor(*content)

@@ -12,7 +12,7 @@ from compute_ref_local.supervision.processes import end, processes, read, stat_o
 
 def end_all_of(uid: int) -> None:
     """End every process of a user that runs have to themselves."""
-    _end(lambda: [pid for pid in _alive() if _owner(pid) == uid])
+    _end(lambda: [pid for pid in processes() if _owner(pid) == uid and _is_alive(pid)])
 
 
 def end_all_below(root: Path) -> None:
@@ -21,7 +21,7 @@ def end_all_below(root: Path) -> None:
     A sandbox ends with its supervisor; this is for algorithms that run without one.
     """
     mark = f"VOLUME={root}".encode()
-    _end(lambda: [pid for pid in _alive() if mark in read(f"/proc/{pid}/environ").split(b"\0")])
+    _end(lambda: [pid for pid in processes() if _has(pid, mark) and _is_alive(pid)])
 
 
 def _end(find: Callable[[], list[int]]) -> None:
@@ -33,12 +33,14 @@ def _end(find: Callable[[], list[int]]) -> None:
             os.close(descriptor)
 
 
-def _alive() -> Iterator[int]:
-    """Processes that are not merely waiting to be reaped."""
-    for pid in processes():
-        fields = stat_of(pid)
-        if fields is not None and fields[0] not in "ZX":
-            yield pid
+def _is_alive(pid: int) -> bool:
+    """Not merely waiting to be reaped."""
+    fields = stat_of(pid)
+    return fields is not None and fields[0] not in "ZX"
+
+
+def _has(pid: int, mark: bytes) -> bool:
+    return mark in read(f"/proc/{pid}/environ").split(b"\0")
 
 
 def _descriptors(pids: list[int]) -> Iterator[int]:
@@ -51,6 +53,6 @@ def _descriptors(pids: list[int]) -> Iterator[int]:
 
 def _owner(pid: int) -> int | None:
     try:
-        return Path(f"/proc/{pid}").stat().st_uid
+        return os.stat(f"/proc/{pid}").st_uid  # noqa: PTH116 - of every process, for every run
     except OSError:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import shutil
 import signal
@@ -93,8 +93,8 @@ def start(told: Orders, control: Control, lock: int, user_lock: int | None) -> S
         raise
     finally:
         os.close(reading)
-    with os.fdopen(writing, "w", encoding="utf-8") as pipe:
-        json.dump(told, pipe)
+    with os.fdopen(writing, "wb") as pipe:
+        marshal.dump(dict[str, Any](**told), pipe)
     return supervisor
 
 

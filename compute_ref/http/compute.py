@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import falcon
@@ -37,6 +38,8 @@ from compute_ref.services import Services
 
 LAST_LETTERS = "ghijklmnopqrstuvwxyz"
 LONGEST_KEPT = 8192  # characters of a status object
+LONGEST_REMEMBERED = 512  # characters of a query
+MOST_REMEMBERED = 2048  # queries
 
 
 class ComputeResource(Reading):
@@ -60,7 +63,7 @@ class ComputeResource(Reading):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Jobs by owner, document, job or order, newest first."""
-        wanted = loaded(Find, query(req))
+        wanted = _asked(req)
         keys = ("consumerAddress", "documentId", "jobId", "agreementId")
         if not any(key in wanted for key in keys):
             text = "One of consumerAddress, documentId, jobId and agreementId is required."
@@ -200,6 +203,19 @@ class ComputeResource(Reading):
             if len(text) <= LONGEST_KEPT:
                 self._recent.keep(key, job, text)
         return text
+
+
+def _asked(req: falcon.Request) -> Mapping[str, Any]:
+    """What a GET asks for; a job is asked for again and again while it goes on."""
+    sent = query(req)
+    if len(req.query_string) > LONGEST_REMEMBERED:
+        return loaded(Find, sent)
+    return _asked_before(tuple(sent.items()))
+
+
+@lru_cache(MOST_REMEMBERED)
+def _asked_before(sent: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
+    return loaded(Find, dict(sent))
 
 
 def new_job(plan: Plan, owner: str, now: float) -> Job:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from compute_ref.jobs.model import Job, Result, ResultType
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """How to show: `base` is this server's URL; `signed` shows what only the owner may see."""
 
     base: str
@@ -20,8 +18,7 @@ class View:
     expired: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(NamedTuple):
     """The code with which PUT and DELETE acknowledge (reading R8)."""
 
     code: int

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from compute_ref.identity.addresses import checksum_address
 from compute_ref.identity.nonces import NonceClaim, parse_nonce, shown_nonce
-from compute_ref.identity.signatures import message_digest, recover
+from compute_ref.identity.signatures import message_digest, recover, signer_of
 from compute_ref.identity.tokens import Tokens
 from compute_ref.refusals import Malformed, NonceUsed, SignatureInvalid
 
@@ -157,10 +157,10 @@ class Callers:
 
 def _proven(sender: Credentials, *parts: str) -> str:
     """The hex digest of the message that the sender signed, or SignatureInvalid."""
-    message = "".join((sender.consumer_address, *parts))
-    if recover(message, sender.signature) != sender.address:
+    digest = message_digest("".join((sender.consumer_address, *parts)))
+    if signer_of(digest, sender.signature) != sender.address:
         raise SignatureInvalid
-    return message_digest(message).hex()
+    return digest.hex()
 
 
 def require(field: str, value: str) -> None:

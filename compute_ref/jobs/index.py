@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -63,20 +63,6 @@ class JobFilter:
     document_id: str | None = None
     agreement_id: str | None = None
 
-    def matches(self, job_id: str, known: Known) -> bool:
-        """Whether a job is meant; one that is being deleted never is."""
-        return (
-            not known.deleting
-            and self.job_id in (None, job_id)
-            and self.owner in (None, known.owner)
-            and self.document_id in (None, known.document_id)
-            and (
-                self.agreement_id is None
-                or self.agreement_id == known.document_id
-                or order_name(self.agreement_id) == order_name(known.agreement_id)
-            )
-        )
-
 
 def order_name(transaction: str) -> str:
     """An order's text in lower case, with ``0x``."""
@@ -84,6 +70,9 @@ def order_name(transaction: str) -> str:
     if not plain.startswith("0x"):
         return "0x" + plain
     return transaction if plain == transaction else plain
+
+
+Ids = dict[str, None] | Sequence[str]
 
 
 class Group:
@@ -108,8 +97,8 @@ class Group:
         if not held or held == job_id:
             self._ids.pop(name, None)
 
-    def __getitem__(self, name: str) -> Collection[str]:
-        """The ids under a name, none where there are none."""
+    def __getitem__(self, name: str) -> Ids:
+        """The ids under a name, in the order in which they came; none where there are none."""
         held = self._ids.get(name, ())
         return (held,) if isinstance(held, str) else held
 
@@ -150,36 +139,43 @@ class JobIndex:
             self.unfinished[key] = None
         else:
             self.unfinished.pop(key, None)
-        self._place(key, old, new)
+        self._place(key, _shown(old), _shown(new))
         self._count(old, -1)
         self._count(new, +1)
 
     def find(self, wanted: JobFilter) -> Iterator[str]:
-        """Ids of the jobs wanted, newest first."""
-        return (
-            job_id
-            for job_id in self._candidates(wanted)
-            if (known := self.jobs.get(job_id)) and wanted.matches(job_id, known)
-        )
+        """Ids of the jobs wanted, newest first; those that are being deleted are left out.
 
-    def _candidates(self, wanted: JobFilter) -> Iterable[str]:
+        To pass over a job on the way costs next to nothing: a late page is like the first.
+        """
+        groups = self._groups(wanted)
+        if not groups:
+            return (job_id for job_id in reversed(self.jobs) if not self.jobs[job_id].deleting)
+        smallest = min(groups, key=len)
+        found: Iterator[str] = reversed(smallest)
+        for group in groups:
+            if group is not smallest:
+                found = filter(group.__contains__, found)
+        return found
+
+    def _groups(self, wanted: JobFilter) -> list[Ids]:
+        """What each condition leaves, oldest first."""
+        groups: list[Ids] = []
+        if wanted.agreement_id is not None:
+            # A text is an order's or a documentId's, never both.
+            orders = self._orders[order_name(wanted.agreement_id)]
+            groups.append(self._by_age(orders) or self._documents[wanted.agreement_id])
         if wanted.job_id is not None:
-            return [wanted.job_id]
-        groups: list[Collection[str]] = []
+            groups.append((wanted.job_id,) if _shown(self.jobs.get(wanted.job_id)) else ())
         if wanted.owner is not None:
             groups.append(self._owners[wanted.owner])
         if wanted.document_id is not None:
             groups.append(self._documents[wanted.document_id])
-        if wanted.agreement_id is not None:
-            # A text is an order's or a documentId's, never both.
-            if orders := self._orders[order_name(wanted.agreement_id)]:
-                return self._newest_first(orders)
-            groups.append(self._documents[wanted.agreement_id])
-        return reversed(cast(dict[str, None], min(groups, key=len) if groups else self.jobs))
+        return groups
 
-    def _newest_first(self, ids: Iterable[str]) -> list[str]:
+    def _by_age(self, ids: Iterable[str]) -> list[str]:
         """Jobs of one order: a restart may have brought an old one late under it."""
-        return sorted(ids, key=lambda job_id: self.jobs[job_id].created, reverse=True)
+        return sorted(ids, key=lambda job_id: self.jobs[job_id].created)
 
     def _place(self, key: str, old: Known | None, new: Known | None) -> None:
         for group, before, after in (
@@ -205,3 +201,8 @@ class JobIndex:
         self.queued[known.owner] += step
         if not self.queued[known.owner]:
             del self.queued[known.owner]
+
+
+def _shown(known: Known | None) -> Known | None:
+    """A job as long as it may be found."""
+    return None if known is None or known.deleting else known

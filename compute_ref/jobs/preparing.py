@@ -36,7 +36,7 @@ def prepare(turn: Turn) -> Phase:
     if turn.job.attempts >= MOST_ATTEMPTS:
         return _data_failed(turn, WORN_OUT)
     turn.enter(Status.STARTED)
-    turn.change(lambda job: replace(job, attempts=job.attempts + 1), sync=True)
+    turn.change(lambda job: replace(job, attempts=job.attempts + 1))
     turn.enter(Status.CONFIGURING)
     _make_folders(turn)
     return provision_data

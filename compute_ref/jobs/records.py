@@ -82,7 +82,7 @@ def decode(line: bytes) -> Any:
     """What a whole line says; ValueError where it is not sound."""
     if not sound(line):
         raise ValueError("not a sound record")
-    return json.loads(line[9:-1])
+    return json.loads(line[9:-1].decode("utf-8", "surrogatepass"))
 
 
 def split(chunks: Iterable[bytes], offset: int) -> Iterator[tuple[int, bytes]]:

@@ -101,7 +101,7 @@ class Store:
 
     def get(self, job_id: str, *, deleting: bool = False) -> Job:
         """The job, or JobUnknown; one that is being deleted only where `deleting` is true."""
-        entry = self._jobs.entry(job_id)
+        entry = self._storage.entry("jobs", job_id)
         job = self._recent.get(job_id, entry) or self._read(job_id, entry)
         if job is None or (job.deleting and not deleting):
             raise JobUnknown
@@ -159,11 +159,13 @@ class Store:
 
     def change(self, job_id: str, change: Callable[[Job], Job], *, sync: bool = False) -> Job:
         """Read, change and write one job; `sync` waits for the disk. Returns the changed job."""
-        with self._storage.batch():
-            old = self.get(job_id, deleting=True)
-            new = change(old)
-            if new != old:
-                self._put(new)
+        with self._journal.lock:
+            with self._storage.batch():
+                old = self.get(job_id, deleting=True)
+                new = change(old)
+                if new != old:
+                    self._put(new)
+            self._remember(new, self._storage.entry("jobs", job_id))
         if sync:
             self._journal.wait_durable(self._journal.ticket)
         self._tidy()
@@ -261,13 +263,19 @@ class Store:
         self._jobs.put(job.job_id, to_document(job))
 
     def _read(self, job_id: str, entry: Entry | None) -> Job | None:
-        """From the file; kept where it is small, and still what `entry` stands for."""
+        """From the file; kept where it still is what `entry` stands for."""
         document = self._jobs.read(job_id)
-        job = None if document is None else from_document(document)
-        few = job is not None and len(job.results) <= FEW
-        if job and few and entry is not None and self._jobs.entry(job_id) is entry:
-            self._recent.keep(job_id, entry, job)
+        if document is None:
+            return None
+        job = from_document(document)
+        if self._storage.entry("jobs", job_id) is entry:
+            self._remember(job, entry)
         return job
+
+    def _remember(self, job: Job, entry: Entry | None) -> None:
+        """Keep a job that is small, for as long as `entry` stands for it."""
+        if entry is not None and len(job.results) <= FEW:
+            self._recent.keep(job.job_id, entry, job)
 
     def _still_there(self, ids: Iterable[str], *, deleting: bool) -> Iterator[Job]:
         for job_id in ids:

@@ -142,7 +142,10 @@ class JournalStorage(Storage):
         return {**lazy, **overlays}
 
     def entry(self, table: str, key: str) -> Entry | None:
-        """The journal's entry of a document, None within a batch that changes the table."""
+        """What stands for the document as it is on record: another object after each change.
+
+        None where there is none, and where the batch of this thread changes the table.
+        """
         if table in (getattr(self._batch, "overlays", None) or {}):
             return None
         self.journal.check()
@@ -203,13 +206,6 @@ class JournalTable(Table):
         """The document of a key, or None."""
         found = self._read_table().get(key)
         return None if found is None else dict(found)
-
-    def entry(self, key: str) -> Entry | None:
-        """What stands for the document as it is on record: another object after each change.
-
-        None where there is none, and where the batch of this thread changes the table.
-        """
-        return self._its_storage.entry(self.name, key)
 
     def put(self, key: str, document: Document) -> None:
         """Keep a document, in place of whatever the key had."""

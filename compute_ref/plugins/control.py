@@ -73,9 +73,10 @@ class ControlFolder:
         return Exit(content["code"], ExitReason(content["reason"]), content["message"])
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, *, sync: bool = True) -> None:
     """Replace a file, whole or not at all, on the disk when this returns.
 
+    Without `sync` a power cut, and nothing else, may leave an empty file, or none.
     A process that is killed meanwhile may leave one of :func:`drafts`.
     """
     draft = path.with_name(f".{path.name}.{threading.get_ident()}")
@@ -83,17 +84,19 @@ def write(path: Path, text: str) -> None:
         with draft.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if sync:
+        sync_folder(path.parent)
 
 
-def drafts(folder: Path, name: str = "*") -> Iterator[tuple[str, Path]]:
+def drafts(folder: Path) -> Iterator[tuple[str, Path]]:
     """What is, or was when a kill came, being written in `folder`: names, and their drafts."""
-    for draft in folder.glob(f".{name}.*"):
+    for draft in folder.glob(".*.*"):
         yield draft.name[1:].rpartition(".")[0], draft
 
 

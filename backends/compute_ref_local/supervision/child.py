@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
-from collections.abc import Sequence
 
 from .calls import refusal
 from .group import join
@@ -21,9 +19,12 @@ from .kernel import (
     refuse_calls,
 )
 from .processes import processes
+from .signals import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .orders import Orders
 
 STATUS = 3  # the descriptor on which the sandbox tells how it went

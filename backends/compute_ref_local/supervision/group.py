@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Mapping
 
 from .processes import read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SWAP = "memory.swap.max"  # not there where the kernel does not count swap
 

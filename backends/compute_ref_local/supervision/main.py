@@ -4,14 +4,15 @@
 # ruff: noqa: PTH108
 from __future__ import annotations
 
-import json
+import marshal
 import os
-import signal
 import sys
 
-from .ending import keep_room, tell, write_durably
+from .asking import stop_grace
+from .beginning import Begun
+from .durably import create, keep_room
 from .kernel import CHILD_SUBREAPER, prctl
-from .watch import Supervision, stop_grace
+from .signals import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,14 +30,25 @@ def main() -> None:
     orders = _read_orders()
     if orders is None:
         return
-    if stop_grace(orders["stop"]) is not None:
-        tell(orders["exit"], None, "exited", "")
+    if stop_grace(orders["stop"]) is None:
+        _run(orders, wakeup)
     else:
-        keep_room(orders["exit"])
-        write_durably(orders["started"], "")
-        os.close(int(sys.argv[-1]))
-        Supervision(orders, wakeup).run()
+        from .ending import tell
+
+        tell(orders["exit"], None, "exited", "")
     os.unlink(orders["record"])
+    os._exit(0)  # at once: there is nothing to tidy up
+
+
+def _run(orders: Orders, wakeup: int) -> None:
+    """What is needed only once the algorithm has begun is imported while it does."""
+    keep_room(orders["exit"])
+    create(orders["started"])
+    os.close(int(sys.argv[-1]))
+    begun = Begun(orders)
+    from .watch import Supervision
+
+    Supervision(orders, wakeup, begun).run()
 
 
 def _heed_signals() -> int:
@@ -49,9 +61,9 @@ def _heed_signals() -> int:
 
 
 def _read_orders() -> Orders | None:
-    with open(0, encoding="utf-8") as file:
+    with open(0, "rb") as file:
         try:
-            orders: Orders = json.load(file)
-        except ValueError:
+            orders: Orders = marshal.load(file)  # noqa: S302 - of the server that started this
+        except EOFError:
             return None
     return orders

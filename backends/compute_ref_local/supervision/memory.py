@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
 
 from .processes import read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 SCRATCH = ("/dev/shm", "/tmp")  # noqa: S108 - a sandbox's, in memory
 INODE = 2048  # bytes that the kernel may need for a file in memory, beside its content

@@ -1,4 +1,4 @@
-"""What the server tells a supervisor, as JSON on its standard input."""
+"""What the server tells a supervisor, by `marshal` on its standard input."""
 
 from typing import TypedDict
 

@@ -5,8 +5,12 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Iterable
+
+from .signals import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 ROUNDS = 100  # of stopping what was forked meanwhile
 

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
 
 from .kernel import in_memory
 from .processes import read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 MOST_MAPPED = 10_000  # files: to look at one takes some 50 microseconds
 LONGEST_MAPS = 2**28  # bytes, which the kernel writes in some two seconds

@@ -1,25 +1,23 @@
 """Supervising one algorithm from its start to the end of the last of its processes."""
 
-# pathlib would lengthen the start of every job:
-# ruff: noqa: PTH116
 from __future__ import annotations
 
 import os
 import select
-import signal
 
 from . import group
-from .child import become
+from .asking import stop_grace
 from .disk import disk_of
 from .ending import exit_code, tell
 from .kernel import ticks
 from .memory import memory_of, scratch_of
-from .output import Output
 from .processes import descendants, end, parent_of, read, send
 from .removed import removed
+from .signals import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .beginning import Begun
     from .orders import Orders
 
 SAMPLE = 0.25  # seconds between two looks at memory, disk and processes: the only sampling
@@ -34,48 +32,30 @@ UNSTARTED = "The algorithm could not be started."
 
 
 class Supervision:
-    """Starts the algorithm, heeds signals, limits and the clock, ends all that it left."""
+    """Heeds signals, limits and the clock, ends all that the algorithm left."""
 
-    def __init__(self, orders: Orders, wakeup: int) -> None:
+    def __init__(self, orders: Orders, wakeup: int, begun: Begun) -> None:
         self.orders = orders
         self.wakeup = wakeup
+        self.main, self.told, self.output = begun.main, begun.told, begun.output
+        self.device = begun.device
         self.around = AROUND if orders["sandboxed"] else 0
         self.uid = os.geteuid() if orders["uid"] is None else orders["uid"]
-        self.device = os.stat(orders["outputs"]).st_dev
         self.reason, self.message = "exited", ""
         self.until = ticks() + orders["seconds"] if orders["seconds"] else None
         self.kill_at: float | None = None
         self.asked: set[int] = set()
         self.forced = False
-        self.main = 0
         self.status: int | None = None
         self.peak = 0  # bytes of memory of the largest process
-        self.output = Output(orders["log"], orders["log_limit"])
-        self.told, self.teller = os.pipe2(os.O_CLOEXEC)
 
     def run(self) -> None:
         """All of it; the end is written last."""
-        self.start()
         self.watch()
         self.end_all()
         self.conclude()
         status = self.status or 0
         tell(self.orders["exit"], exit_code(status), self.reason, self.message)
-
-    def start(self) -> None:
-        """Fork; the child becomes the algorithm."""
-        parent = os.getpid()
-        self.main = os.fork()
-        if self.main == 0:
-            try:
-                become(self.orders, self.output.into, self.teller, parent)
-            except BaseException as failed:  # nobody above could report it
-                os.write(2, f"The algorithm could not be started: {failed}\n".encode())
-                os.write(3, b"failed")
-            finally:
-                os._exit(127)
-        self.output.begin()
-        os.close(self.teller)
 
     def watch(self) -> None:
         """Until the main process has ended."""
@@ -171,6 +151,9 @@ class Supervision:
         self.until = None
         self.kill_at = ticks() + grace
         self.ask_inner()
+        if not self.asked:  # it has not begun yet, and nobody would ask it when it has
+            self.forced = True
+            self.kill()
 
     def ask_inner(self) -> None:
         """TERM to those that had none yet: an algorithm may begin more while it is asked to end."""
@@ -210,9 +193,9 @@ class Supervision:
 
     def end_all(self) -> None:
         """KILL until nothing of the run is left; orphans become our children and end too."""
-        self.kill()
-        while self.reap(0):
+        while any_child():
             self.kill()
+            self.reap(0)
 
     def conclude(self) -> None:
         """The last of the log, the outputs out of the user's reach, and whether it ran at all."""
@@ -249,9 +232,10 @@ class Supervision:
         return b"failed" not in told
 
 
-def stop_grace(path: str) -> float | None:
-    """Seconds of grace where a stop was asked for, else None."""
+def any_child() -> bool:
+    """Whether a process of the run is left, ended ones too: orphans become our children."""
     try:
-        return float(read(path))
-    except ValueError:
-        return None
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True

@@ -11,16 +11,16 @@ import pytest
 from tests.backends.local.conftest import Place
 from tests.backends.local.launching import LAUNCHER
 
-#: the process ends, with no chance to tidy up, as it syncs its first file below a folder
+#: the process ends, with no chance to tidy up, as it puts its first file below a folder in place
 KILLED_BELOW = """
 import os, runpy, signal, sys
 
-def fsync(descriptor, sync=os.fsync, below=sys.argv[1]):
-    if below in os.readlink(f"/proc/self/fd/{descriptor}"):
+def replace(draft, target, put=os.replace, below=sys.argv[1]):
+    if below in str(draft):
         os.kill(os.getpid(), signal.SIGKILL)
-    sync(descriptor)
+    put(draft, target)
 
-os.fsync = fsync
+os.replace = replace
 sys.argv[:2] = []
 runpy.run_path(sys.argv[0], run_name="__main__")
 """

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import fcntl
-import json
+import marshal
 import os
 import signal
 import subprocess
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 import pytest
 
 from compute_ref.plugins import Exit, ExitReason, Handle, Run
-from tests.backends.local.conftest import Place
+from tests.backends.local.conftest import PATIENCE, Place
 from tests.backends.local.launching import launched_and_killed
 
 
@@ -75,13 +77,13 @@ def test_the_next_server_can_stop_it(place: Place, launched: Callable[[Run], str
 def test_a_server_that_dies_before_the_go_leaves_nothing_and_the_launch_is_repeated(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(told: object, pipe: IO[str]) -> NoReturn:
-        pipe.write('{"program": "/bin/sh", ')
+    def broken(told: Any, pipe: IO[bytes]) -> NoReturn:
+        pipe.write(marshal.dumps(told)[:-1])
         raise KeyboardInterrupt
 
     run = place.run("echo once >> $OUTPUTS/times")
     with monkeypatch.context() as patch:
-        patch.setattr(json, "dump", broken)
+        patch.setattr(marshal, "dump", broken)
         with pytest.raises(KeyboardInterrupt):
             place.backend.launch(run)
     assert place.backend.find(name_of(place, run)) is None
@@ -128,12 +130,33 @@ def test_stopping_a_run_whose_supervisor_hangs_ends_all_of_it(place: Place) -> N
     assert place.wait(handle, 0).reason is ExitReason.LOST
 
 
-def test_a_run_of_another_boot_is_lost(place: Place) -> None:
+def test_a_stop_before_the_algorithm_has_begun_waits_for_nothing(
+    place: Place, open_folder: Path
+) -> None:
+    slow = open_folder / "bwrap"
+    slow.write_text("#!/bin/sh\nexec sleep 600\n")
+    slow.chmod(0o755)
+    manner = place.backend._found_manner()
+    assert manner.bubblewrap is not None
+    around = replace(manner.bubblewrap, program=str(slow))
+    place.backend._manner = replace(manner, bubblewrap=around)
+    run = place.run("true")
+    handle = place.backend.launch(run)
+    place.until(lambda: place.alive(run) != [])
+    stop = partial(place.backend.stop, handle.name, 10 * PATIENCE)
+    threading.Thread(target=stop, daemon=True).start()
+    assert place.wait(handle).code == 137
+
+
+@pytest.mark.parametrize(
+    "record", [f'[{os.getpid()}, 1, "another boot", null]', ""], ids=["whole", "emptied"]
+)
+def test_a_run_of_another_boot_is_lost(place: Place, record: str) -> None:
     run = place.run("true")
     place.finish(run)
     control = place.backend._control(name_of(place, run))
     control.exit.unlink()
-    control.record.write_text(f'[{os.getpid()}, 1, "another boot", null]')
+    control.record.write_text(record)
     end = place.wait(place.another_backend().find(name_of(place, run)), 0)
     assert end.reason is ExitReason.LOST
 

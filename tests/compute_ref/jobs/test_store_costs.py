@@ -25,7 +25,7 @@ from compute_ref.jobs.model import Status
 from compute_ref.jobs.records import encode
 from compute_ref.jobs.store import Store
 from compute_ref.testing.clock import MovedClock
-from tests.compute_ref.jobs.builders import OWNER, ROOMY, claim, job, plan
+from tests.compute_ref.jobs.builders import DOCUMENT, OWNER, ROOMY, claim, job, plan
 from tests.compute_ref.jobs.fallible import FallibleDisk, Inode
 from tests.compute_ref.jobs.histories import opened
 
@@ -172,13 +172,27 @@ def test_it_costs_the_same_at_any_size(name: str, few: Stored, many: Stored) -> 
     assert large.memory < small.memory + 20_000, "a list of all jobs would have 160,000 bytes"
 
 
+def test_a_late_page_costs_what_the_first_one_does(many: Stored) -> None:
+    def cost(offset: int) -> Cost:
+        def find(store: Store) -> object:
+            return store.find(JobFilter(document_id=DOCUMENT), limit=5, offset=offset)
+
+        find(many.store)  # what is read once, is remembered
+        return many.cost(find)
+
+    first, late = cost(0), cost(MANY // 2)
+    assert late.functions == first.functions
+    assert late.memory < first.memory + 20_000
+
+
 def test_what_a_look_up_and_a_change_cost_at_all(many: Stored) -> None:
-    record = encode([("jobs", "j000008", to_document(many.store.get("j000008")))])
-    many.store.change("j000008", lambda one: one.entered(Status.STARTED, 2.0), sync=True)
     looked = many.cost(lambda store: store.get("j000008"))
+    record = encode([("jobs", "j000008", to_document(many.store.get("j000008")))])
     assert looked.calls == {"read": 1}
-    assert looked.bytes_read < len(record) + 50
+    assert looked.bytes_read < 2 * len(record), "its plan was accepted with it"
     assert many.cost(lambda store: store.get("j000008")).calls == {}, "it is the same as before"
+    many.store.change("j000008", lambda one: one.entered(Status.STARTED, 2.0), sync=True)
+    assert many.cost(lambda store: store.get("j000008")).calls == {}, "it is what was stored"
     times = iter(range(1, 10))
     changed = many.cost(
         lambda store: store.change(
