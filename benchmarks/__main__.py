@@ -1,7 +1,8 @@
 """Every figure of the server beside its floor, in one run: ``python -m benchmarks [GROUP …]``.
 
-Groups are looking, starting, running, moving, opening, judging; all without arguments. Prints a
-table; writes ``reports/bench/figures.json`` and an SVG for each curve there.
+Groups are looking, starting, running, moving, opening, judging; all without arguments. Prints the
+rows as they come; writes ``figures.json``, ``figures.md`` and an SVG for each curve to
+``reports/bench``.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import looking, machine, moving, opening, running, starting
+from benchmarks import judging, looking, machine, moving, opening, running, starting
 from benchmarks.figures import Figure
 from benchmarks.plots import plot
+from benchmarks.report import HEAD, REPORTS, row, written
 from benchmarks.stored import A_LOT, Stored, stored
-
-REPORTS = Path("reports/bench")
 
 
 class Place:
@@ -46,6 +46,7 @@ GROUPS: Mapping[str, Callable[[Place], Iterable[Figure]]] = {
     "running": lambda place: running.figures(place.new("running"), place.fdatasync),
     "moving": lambda place: moving.figures(place.new("moving")),
     "opening": lambda place: opening.figures(place[1], place[A_LOT]),
+    "judging": lambda place: judging.figures(place.new("judging")),
 }
 
 
@@ -58,7 +59,9 @@ def main(names: Sequence[str]) -> None:
         print(json.dumps(described), flush=True)
         figures = list(told(measured(place, names or list(GROUPS))))
     report = {"machine": described, "figures": [figure.to_json() for figure in figures]}
-    (REPORTS / "figures.json").write_text(json.dumps(report, indent=2))
+    document = REPORTS / "figures.json"
+    document.write_text(json.dumps(report, indent=2))
+    (REPORTS / "figures.md").write_text(written(document))
     plot(figures, REPORTS)
 
 
@@ -70,14 +73,9 @@ def measured(place: Place, names: Sequence[str]) -> Iterator[Figure]:
 
 def told(figures: Iterable[Figure]) -> Iterator[Figure]:
     """Print each as it comes."""
-    print(f"{'figure':<42}{'ours':>13}{'floor':>13}{'result':>9}  goal")
+    print(HEAD)
     for one in figures:
-        met = "met" if one.met else "MISSED"
-        print(
-            f"{one.name:<42}{one.ours:>10.5g} {one.unit:<3}{one.floor:>9.5g} {one.unit:<3}"
-            f"{one.result:>8.3g}  {one.goal}: {met}",
-            flush=True,
-        )
+        print(row(one), flush=True)
         yield one
 
 

@@ -33,18 +33,21 @@ class Series:
 class Figure:
     """One row of the table.
 
-    `ours` and `floor` are medians of `unit`, measured in turn in one run; `result` is what is
-    compared with the goal: mostly their ratio. `met` says whether the goal holds here.
+    `ours` and `floor` are medians of `unit`, measured in turn in one run, and `beside` says what
+    the floor is, "" where there is none; `spread` has the smallest and the largest of ours.
+    `result` is what is compared with the goal: mostly the ratio of the two. `met` says whether
+    the goal holds here.
     """
 
     name: str
     goal: str
     unit: str
+    beside: str
     ours: float
     floor: float
     result: float
     met: bool
-    spread: tuple[float, float] = (0, 0)
+    spread: tuple[float, float]
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -66,13 +69,16 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - since
 
 
-def ratio(name: str, unit: str, ours: Series, floor: Series, least: float, **more: Any) -> Figure:
+def ratio(
+    name: str, unit: str, beside: str, ours: Series, floor: Series, least: float, **more: Any
+) -> Figure:
     """A figure whose goal is at least so much of the floor."""
     found = ours.median / floor.median
     return Figure(
         name,
         f"≥ {least} of the floor",
         unit,
+        beside,
         ours.median,
         floor.median,
         found,
@@ -82,7 +88,7 @@ def ratio(name: str, unit: str, ours: Series, floor: Series, least: float, **mor
     )
 
 
-def within(name: str, ours: Series, floor: Series, most: float, goal: str, **more: Any) -> Figure:
+def within(name: str, beside: str, ours: Series, floor: Series, most: float, goal: str) -> Figure:
     """A figure whose goal is at most so many milliseconds over the floor."""
     over = 1000 * (ours.median - floor.median)
     low, high = ours.spread
@@ -90,10 +96,17 @@ def within(name: str, ours: Series, floor: Series, most: float, goal: str, **mor
         name,
         goal,
         "ms",
+        beside,
         1000 * ours.median,
         1000 * floor.median,
         over,
         over <= most,
         (1000 * low, 1000 * high),
-        more,
     )
+
+
+def bounded(name: str, unit: str, beside: str, ours: Series, floor: float, most: float) -> Figure:
+    """A figure whose goal is at most so much, whatever the floor."""
+    found = ours.median
+    goal = f"≤ {most:g} {unit}"
+    return Figure(name, goal, unit, beside, found, floor, found, found <= most, ours.spread)

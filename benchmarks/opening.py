@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, Series, bounded
 from benchmarks.live import serving_folder
 from benchmarks.machine import memory
 from benchmarks.stored import Stored
@@ -15,25 +15,25 @@ from compute_ref.jobs.checkpoint import CHECKPOINT
 ROUNDS = 3
 FAST, SLOW = 3.0, 15.0  # seconds to "Serving on", with and without the checkpoint
 MOST_MEMORY = 1.5 * 1024  # bytes a job
+ONE = "a start with 1 job"
 
 
 def figures(one: Stored, many: Stored) -> Iterator[Figure]:
     """Starts with one job and with many, beside each other."""
     name = f"start with {many.count:,} jobs"
-    few_s, few_bytes = opened(one)
-    fast_s, _ = opened(many)
-    yield Figure(name, f"≤ {FAST:g} s", "s", fast_s, few_s, fast_s, fast_s <= FAST)
-    slow_s, _ = opened(many, without=CHECKPOINT)
-    goal = f"≤ {SLOW:g} s"
-    yield Figure(f"{name}, no checkpoint", goal, "s", slow_s, few_s, slow_s, slow_s <= SLOW)
-    _, bytes_ = opened(many)
-    each = (bytes_ - few_bytes) / many.count
-    goal = f"≤ {MOST_MEMORY:g} B"
-    yield Figure("memory of a stored job", goal, "B", each, 0, each, each <= MOST_MEMORY)
+    few, least = opened(one)
+    few_s, few_bytes = few.median, min(least.values)
+    fast, _ = opened(many)
+    yield bounded(name, "s", ONE, fast, few_s, FAST)
+    slow, _ = opened(many, without=CHECKPOINT)
+    yield bounded(f"{name}, no checkpoint", "s", ONE, slow, few_s, SLOW)
+    _, held = opened(many)
+    each = Series([(bytes_ - few_bytes) / many.count for bytes_ in held.values])
+    yield bounded("memory of a stored job", "B", "", each, 0, MOST_MEMORY)
 
 
-def opened(stored: Stored, without: str = "") -> tuple[float, int]:
-    """Seconds to the first line, the median of some, and the bytes of memory it then holds."""
+def opened(stored: Stored, without: str = "") -> tuple[Series, Series]:
+    """Seconds to the first line, and the bytes of memory that are then held, some times."""
     taken, held = [], []
     for _ in range(ROUNDS):
         if without:
@@ -42,4 +42,4 @@ def opened(stored: Stored, without: str = "") -> tuple[float, int]:
         with serving_folder(stored) as server:
             taken.append(time.perf_counter() - since)
             held.append(memory(server.pid))
-    return sorted(taken)[len(taken) // 2], min(held)
+    return Series(taken), Series(held)

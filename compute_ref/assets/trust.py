@@ -65,8 +65,7 @@ def credentials_refuse(ddo: Ddo, consumer: str) -> bool:
 
 
 def _listed(service: Mapping[str, Any], key: str) -> list[Any]:
-    value = compute_of(service).get(key)
-    return ["*"] if value == "*" else list(value or [])
+    return list(compute_of(service).get(key) or [])  # "*" may stand alone
 
 
 def _entries(service: Mapping[str, Any], did: str) -> list[Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from compute_ref.identity import keys
 from compute_ref.identity.keys import Account, KeyFileUnsafe, provider_account, write_key
 
 ORDER = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"
@@ -67,6 +68,36 @@ def test_many_who_start_at_once_have_one_key(tmp_path: Path) -> None:
         thread.join()
     assert len(made) == 8
     assert {account.address for account in made} == {provider_account(tmp_path).address}
+
+
+def test_who_comes_second_has_the_key_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Account.create()
+
+    def overtaken(path: Path, second: Account) -> None:
+        write_key(path, first)
+        write_key(path, second)
+
+    monkeypatch.setattr(keys, "write_key", overtaken)
+    assert provider_account(tmp_path) == first
+
+
+def test_a_draft_that_another_start_removes_first_hinders_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = Path.unlink
+
+    def behind(path: Path, missing_ok: bool = False) -> None:
+        unlink(path)
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", behind)
+    account = Account.create()
+    write_key(tmp_path / "provider.key", account)
+    (tmp_path / ".provider.key.killed").touch()
+    assert provider_account(tmp_path) == account
+    assert [path.name for path in tmp_path.iterdir()] == ["provider.key"]
 
 
 def test_a_crash_while_the_key_is_written_leaves_none_and_hinders_nothing(

@@ -18,6 +18,7 @@ from compute_ref.assets.plan import Algorithm, Dataset, Order, Plan
 from compute_ref.jobs.engine import Engine
 from compute_ref.jobs.model import FinishReason, Job, Passage, Status
 from compute_ref.jobs.store import Store
+from compute_ref.jobs.turn import House, Turn
 from compute_ref.jobs.workspace import Workspaces
 from compute_ref.plugins import Folders, hookimpl, hookspecs, run_name
 from compute_ref.settings import Deadlines, Environment, Queue, Retention
@@ -128,6 +129,22 @@ class World:
             self.retention,
             self.clock,
         )
+
+    @property
+    def house(self) -> House:
+        """What turns of this world use, with no engine around them."""
+        return House(
+            self.store,
+            self.plugins.hook,
+            self.workspaces,
+            Provisioning(self),
+            self.deadlines,
+            self.clock,
+        )
+
+    def turn(self, job_id: str) -> Turn:
+        """A turn of a job that no engine knows of."""
+        return Turn(self.house, self.environment, self.backend, self.store.get(job_id))
 
     def accept(self, *lines: str, owner: str = OWNER, **fields: Any) -> str:
         """Store a job that does what `lines` tell the instant backend; return its id."""

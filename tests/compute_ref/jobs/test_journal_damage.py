@@ -49,7 +49,7 @@ def test_any_bit_changed_in_the_middle_is_refused_with_its_place() -> None:
         broken = bytearray(data)
         broken[place] ^= 1 << (place % 8)
         disk = holding(bytes(broken))
-        with pytest.raises(StoreDamaged) as refused:
+        with pytest.raises(StoreDamaged, match=r"\d and has sound records after that\.") as refused:
             opened(disk)
         assert refused.value.offset == max(begin for begin in places if begin <= place)
         assert data_of(disk) == broken, "nothing is changed in a damaged file"

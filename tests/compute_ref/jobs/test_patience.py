@@ -1,0 +1,120 @@
+"""A backend that cannot work now is asked again, as long as its time and the owner allow.
+
+Time passes only where the worker waits, and at once; so there are no other threads here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import pytest
+
+from compute_ref.jobs.calls import CallFailed
+from compute_ref.jobs.mailbox import StopAsked
+from compute_ref.jobs.patience import PARTING, patiently
+from compute_ref.jobs.turn import Turn
+from compute_ref.plugins import BackendUnavailable
+from compute_ref.testing.clock import MovedClock
+from tests.compute_ref.jobs.conftest import World
+
+
+class Waited(MovedClock):
+    """Whoever waits wakes as soon as what it waits for is there, or else at its deadline."""
+
+    def wait_for(
+        self, condition: threading.Condition, ready: Callable[[], bool], until: float | None
+    ) -> bool:
+        assert until is not None
+        if not ready():
+            self.advance(until - self.ticks())
+        return bool(ready())
+
+
+class Call:
+    """A call that comes back once it has lasted `seconds`."""
+
+    def __init__(self, clock: MovedClock, function: Callable[[], Any], seconds: float) -> None:
+        self._clock, self._function = clock, function
+        self._back = clock.ticks() + seconds
+
+    @property
+    def done(self) -> bool:
+        return self._clock.ticks() >= self._back
+
+    def result(self) -> Any:
+        return self._function()
+
+
+Lasting = Callable[[float], Turn]
+
+
+@pytest.fixture
+def lasting(closed_world: World, monkeypatch: pytest.MonkeyPatch) -> Lasting:
+    """A turn whose calls last so many seconds."""
+    clock = closed_world.clock = Waited()
+    turn = closed_world.turn(closed_world.accept())
+
+    def made(seconds: float) -> Turn:
+        monkeypatch.setattr(turn, "begin", lambda _, function: Call(clock, function, seconds))
+        return turn
+
+    return made
+
+
+class Away:
+    """A backend's verb that is never available; when it was asked, in seconds."""
+
+    def __init__(self, turn: Turn, *, stopped_after: int = 100) -> None:
+        self._turn, self._stopped_after = turn, stopped_after
+        self.asked: list[float] = []
+
+    def __call__(self) -> NoReturn:
+        self.asked.append(self._turn.house.clock.ticks())
+        if len(self.asked) == self._stopped_after:
+            self._turn.mailbox.ask_stop()
+        raise BackendUnavailable("not now")
+
+
+def test_the_pauses_grow_and_end_with_the_time_allowed(lasting: Lasting) -> None:
+    turn = lasting(0)
+    away = Away(turn)
+    with pytest.raises(CallFailed, match="^it was unavailable for find all the time allowed$"):
+        patiently(turn, "find", away, 100)
+    assert away.asked == [0, 1, 3, 7, 15, 31, 61, 91]
+
+
+def test_nothing_is_asked_once_the_time_is_over(lasting: Lasting) -> None:
+    turn = lasting(0)
+    away = Away(turn)
+    with pytest.raises(CallFailed, match="unavailable"):
+        patiently(turn, "find", away, 3)
+    assert away.asked == [0, 1]
+
+
+def test_a_stop_is_heard_in_a_pause(lasting: Lasting) -> None:
+    turn = lasting(0)
+    away = Away(turn, stopped_after=2)
+    with pytest.raises(StopAsked):
+        patiently(turn, "find", away, 100)
+    assert away.asked == [0, 1]
+
+
+def test_a_call_under_way_may_come_back_soon_after_a_stop(lasting: Lasting) -> None:
+    turn = lasting(PARTING)
+    turn.mailbox.ask_stop()
+    assert patiently(turn, "launch", lambda: "launched", 100) == "launched"
+
+
+def test_a_call_that_does_not_is_left(lasting: Lasting) -> None:
+    turn = lasting(PARTING + 0.1)
+    turn.mailbox.ask_stop()
+    with pytest.raises(StopAsked):
+        patiently(turn, "launch", lambda: "launched", 100)
+
+
+def test_a_call_that_does_not_come_back_fails(lasting: Lasting) -> None:
+    turn = lasting(101)
+    with pytest.raises(CallFailed, match="^launch did not come back in time$"):
+        patiently(turn, "launch", lambda: "launched", 100)

@@ -1,0 +1,31 @@
+"""Deleting asks a backend for what it may have, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from compute_ref.jobs.removal import remove_everywhere
+from compute_ref.refusals import JobUnknown
+from tests.compute_ref.jobs.conftest import World
+
+
+def test_a_backend_is_not_asked_to_remove_what_was_never_launched(closed_world: World) -> None:
+    job_id = closed_world.left_at(20, launched=False)
+    remove_everywhere(closed_world.house, {"local": closed_world.backend}, job_id)
+    assert not closed_world.backend.calls
+    with pytest.raises(JobUnknown):
+        closed_world.store.get(job_id, deleting=True)
+
+
+def test_a_job_whose_environment_is_gone_is_removed_all_the_same(closed_world: World) -> None:
+    job_id = closed_world.left_at(40)
+    remove_everywhere(closed_world.house, {}, job_id)
+    with pytest.raises(JobUnknown):
+        closed_world.store.get(job_id, deleting=True)
+
+
+def test_the_run_of_a_job_is_removed_from_its_backend(closed_world: World) -> None:
+    job_id = closed_world.left_at(40)
+    name = closed_world.launched(job_id)
+    remove_everywhere(closed_world.house, {"local": closed_world.backend}, job_id)
+    assert dict(closed_world.backend.calls) == {("remove", name): 1}
