@@ -336,10 +336,10 @@ class Bench:
         self.started.append(started)
 
     def _deleted(self, started: Started) -> bool:
+        consumer = started.consumer.by(self.target.send)
         if started.stays:  # where a delete does nothing it would keep its place
-            self.target.send(started.consumer.owned_request("PUT", jobId=started.job_id))
-        answer = self.target.send(started.consumer.owned_request("DELETE", jobId=started.job_id))
-        return answer.status in {200, 404}
+            consumer.stop(jobId=started.job_id)
+        return consumer.delete(jobId=started.job_id).status in {200, 404}
 
 
 def reads(request: Request) -> bool:

@@ -9,9 +9,12 @@ import pytest
 
 import compute_conformance
 from compute_conformance.bench import Bench
+from compute_conformance.budget import Purse
+from compute_conformance.chance import Chance
 from compute_conformance.consumers import Consumer
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.shelf import Shelf
+from compute_conformance.targets import InProcess
 from tests.conformance.reference import profile, reference
 
 ALONE: Final = {
@@ -46,3 +49,20 @@ def test_what_a_shared_consumer_signs_is_sent_in_its_turn(monkeypatch: pytest.Mo
     assert len(shared) > 1
     assert report.exit_code == 0
     assert outside - ALONE == set()
+
+
+def test_what_a_shared_consumer_started_is_deleted_in_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usual, turns = InProcess.send, []
+    with reference() as app:
+        bench = Bench(InProcess(app), profile(), Purse(profile().budget, Chance().dose))
+        turn: Any = bench.endless().consumer.turn
+
+        def watched(self: InProcess, request: Request) -> Answer:
+            turns.append((request.method, turn._is_owned()))
+            return usual(self, request)
+
+        monkeypatch.setattr(InProcess, "send", watched)
+        assert bench.clean() == []
+    assert turns == [("PUT", True), ("DELETE", True)]
