@@ -116,6 +116,8 @@ class Listener:
         made.error_headers = ANY_ORIGIN if "*" in server.cors_origins else []
         self._server = made
         self._stopping = False
+        self._closed = False
+        self._closing = threading.RLock()  # a signal may come to the thread that holds it
         self._heeding = False
 
     @property
@@ -136,9 +138,11 @@ class Listener:
         self._heeding = True
 
     def stop(self) -> None:
-        """Let `run` end; from any thread or signal handler."""
+        """Let `run` end; from any thread or signal handler, also once it has ended."""
         self._stopping = True
-        self._server.pull_trigger()
+        with self._closing:
+            if not self._closed:
+                self._server.pull_trigger()
 
     def run(self) -> None:
         """Serve until stopped, then let open requests finish for a while, then cut them."""
@@ -161,7 +165,9 @@ class Listener:
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=0.5)
         if self._heeding:
             signal.set_wakeup_fd(-1)
-        wasyncore.close_all(self._map)
+        with self._closing:
+            self._closed = True
+            wasyncore.close_all(self._map)
 
     def _channels(self) -> list[Channel]:
         return [one for one in self._map.values() if isinstance(one, Channel)]

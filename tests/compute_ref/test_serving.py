@@ -167,6 +167,13 @@ def test_a_client_that_is_refused_and_goes_leaves_nothing_behind() -> None:
         thread.join(PATIENT)
 
 
+def test_a_server_that_has_ended_is_stopped_already() -> None:
+    listener = Listener(echo, SETTINGS)
+    listener.stop()
+    listener.run()
+    listener.stop()
+
+
 def test_a_port_that_is_taken_is_named_with_what_to_do() -> None:
     with listen(Server(port=0)) as first:
         port = first.getsockname()[1]
