@@ -194,8 +194,11 @@ def test_results_stay_when_the_rest_of_a_run_goes(workspaces: Workspaces) -> Non
     assert not kept.exists()
 
 
-def test_a_run_that_a_later_one_has_removed_is_cleared_already(workspaces: Workspaces) -> None:
+def test_a_run_that_a_later_one_removes_meanwhile_is_cleared_already(
+    workspaces: Workspaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
     workspaces.ready("job1z", 1)
     workspaces.remove_older("job1z", 2)
+    monkeypatch.setattr(Path, "is_dir", lambda _: True)  # it was there a moment ago
     workspaces.keep_results("job1z", 1)
     assert not workspaces.run("job1z", 1).root.exists()
