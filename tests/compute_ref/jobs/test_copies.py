@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 from typing import NoReturn
@@ -44,6 +45,18 @@ def test_a_copy_has_as_many_bytes_as_may_be(tmp_path: Path, road: str, limit: in
     count, data = copied(tmp_path, limit)
     assert data == DATA[:limit]
     assert count == len(data)
+
+
+def test_a_disk_that_has_reflinks_is_asked_for_one_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reflink(target: int, request: int, source: int) -> None:
+        assert request == copies.FICLONE
+        os.write(target, os.pread(source, len(DATA), 0))
+
+    monkeypatch.setattr(fcntl, "ioctl", reflink)
+    monkeypatch.setattr(os, "copy_file_range", broken)
+    assert copied(tmp_path, len(DATA)) == (len(DATA), DATA)
 
 
 def test_by_hand_goes_on_where_little_is_written_at_once(

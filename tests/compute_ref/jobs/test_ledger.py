@@ -112,6 +112,26 @@ def test_an_order_lasts_from_its_first_use_on(ledger: Ledger) -> None:
     assert not ledger.refuses(replace(ORDER, lifetime=0), 10.0**9)  # 0 is for ever
 
 
+def test_the_shortest_time_that_an_order_may_last_is_a_time(ledger: Ledger) -> None:
+    short = replace(ORDER, lifetime=1.0)
+    ledger.bind([short], 1_000.0)
+    assert not ledger.refuses(short, 1_001.0)
+    assert ledger.refuses(short, 1_001.5)
+
+
+def test_what_is_spent_is_found_by_a_later_server_under_the_same_names(books: Books) -> None:
+    books.ledger.spend(NonceClaim("0xA", "5"))
+    books.ledger.bind([ORDER], 1_000.0)
+    document = books.storage.journal.document
+    assert document("nonces", "0xA") == {"nonce": "5"}
+    assert document("orders", "0x1") == {
+        "documentId": "did:op:1",
+        "serviceId": "compute",
+        "consumer": "0xA",
+        "firstUsed": 1_000.0,
+    }
+
+
 def test_asking_about_an_order_binds_nothing(ledger: Ledger) -> None:
     assert not ledger.refuses(ORDER, 1_000.0)
     ledger.bind([replace(ORDER, consumer="0xB")], 1_000.0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,12 @@ from compute_ref.testing.clock import MovedClock
 def test_urls_and_paths_are_stripped(text: str) -> None:
     assert "secret.example" not in plain(text)
     assert "\n" not in plain(text)
+
+
+def test_what_is_stripped_is_told() -> None:
+    assert plain("no https://secret.example/x in /srv/secret/y.") == (
+        "no <URL stripped for security reasons> in <path stripped for security reasons>"
+    )
 
 
 def test_ordinary_sentences_stay_as_they_are() -> None:
@@ -56,6 +64,33 @@ def test_only_logs_with_something_in_them_are_published_but_the_algorithms_alway
         "algorithm.log": b"",
         "filtering.log": b"2023-11-14T22:13:20+00:00 Refused.\n",
     }
+
+
+def test_a_result_tells_the_size_and_the_checksum_of_its_log(run: Path) -> None:
+    (run / "logs" / "algorithm.log").write_bytes(b"hello\n")
+    (log,) = publish_logs(
+        run, run / "draft", Messages(run / "messages", MovedClock()), 9, sync=True
+    )
+    assert (log.filesize, log.sha256) == (6, hashlib.sha256(b"hello\n").hexdigest())
+
+
+def test_published_logs_are_the_servers_alone(run: Path) -> None:
+    published(run, Messages(run / "messages", MovedClock()))
+    assert stat.S_IMODE((run / "draft" / "logs").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_published_logs_are_on_the_disk_where_that_is_waited_for(
+    run: Path, sync: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink().name)
+    )
+    messages = Messages(run / "messages", MovedClock())
+    messages.add(ResultType.PUBLISH_LOG, "Published.")
+    publish_logs(run, run / "draft", messages, 9, sync=sync)
+    assert synced == (["algorithm.log", "publish.log"] if sync else [])
 
 
 @pytest.mark.parametrize("kind", ["symlink_to", "hardlink_to"])

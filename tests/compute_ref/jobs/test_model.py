@@ -81,6 +81,7 @@ def test_an_end_has_its_time_and_its_results() -> None:
     assert (ended.status, ended.finished) == (Status.COMPLETED, 9.0)
     assert (ended.results, ended.results_did) == ((RESULT,), "did:op:x")
     assert ended.history[-1] == Passage(1, Status.COMPLETED, 9.0)
+    assert at(Status.PUBLISHING).ended(Status.COMPLETED, 9.0, ()).results_did == ""
 
 
 def test_a_job_that_has_ended_does_not_end_otherwise() -> None:
