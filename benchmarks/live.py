@@ -130,6 +130,10 @@ class Asker:
         stopped: dict[str, Any] = self._ask("PUT", f"{JOBS}?{urlencode(query)}")[0]
         return stopped
 
+    def delete(self, job_id: str) -> None:
+        """Delete a job that has ended."""
+        self._ask("DELETE", f"{JOBS}?{urlencode({**self._signed(job_id), 'jobId': job_id})}")
+
     def result(self, job_id: str, index: int) -> str:
         """The target of a download."""
         query = {**self._signed(job_id, str(index)), "jobId": job_id, "index": index}
