@@ -12,7 +12,7 @@ from compute_ref.http import compute, parameters
 from compute_ref.identity import callers
 from compute_ref.identity.callers import Caller, Callers, Credentials
 from compute_ref.jobs import index
-from compute_ref.jobs.index import JobFilter, JobIndex, Known
+from compute_ref.jobs.index import JobFilter, JobIndex
 from compute_ref.jobs.model import Job
 from compute_ref.jobs.store import Store
 from tests.conformance.defects.defect import COMPUTE, Kind, Wrong, defect
@@ -167,13 +167,13 @@ def order_in_lower_case(wrong: Wrong) -> None:
 
 @defect("list-agreement-is-no-document", "CE-LIST-OCEAN-JS-DID", calls=2)
 def agreement_is_no_document(wrong: Wrong) -> None:
-    usual = JobFilter.matches
+    usual = JobIndex.find
 
-    def matches(self: JobFilter, job_id: str, known: Known) -> bool:
-        did = (self.agreement_id or "").startswith("did:")
-        return usual(self, job_id, known) and not did
+    def find(self: JobIndex, wanted: JobFilter) -> Iterator[str]:
+        did = (wanted.agreement_id or "").startswith("did:")
+        return iter(()) if did else usual(self, wanted)
 
-    wrong.patch(JobFilter, "matches", matches)
+    wrong.patch(JobIndex, "find", find)
 
 
 @defect("list-owner-unknown-parameter", "CE-LIST-SYNONYM", calls=2)
