@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -48,6 +48,7 @@ class ComputeResource(Reading):
     def __init__(self, services: Services) -> None:
         self._its = services
         self._recent: Recent[tuple[str, View, Acknowledged | None], Job, str] = Recent()
+        self._asked_before = lru_cache(MOST_REMEMBERED)(_asked)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Start a job, or a further run of one."""
@@ -63,7 +64,7 @@ class ComputeResource(Reading):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Jobs by owner, document, job or order, newest first."""
-        wanted = _asked(req)
+        wanted = self._wanted(req)
         keys = ("consumerAddress", "documentId", "jobId", "agreementId")
         if not any(key in wanted for key in keys):
             text = "One of consumerAddress, documentId, jobId and agreementId is required."
@@ -146,6 +147,12 @@ class ComputeResource(Reading):
         wanted = loaded(Reference, sent, unless_token(req, "signature"))
         return wanted.get("jobId", ""), wanted.get("documentId", ""), sender(req, wanted)
 
+    def _wanted(self, req: falcon.Request) -> Mapping[str, Any]:
+        """What a GET asks for; a job is asked for again and again while it goes on."""
+        sent = tuple(query(req).items())
+        short = len(req.query_string) <= LONGEST_REMEMBERED
+        return self._asked_before(sent) if short else _asked(sent)
+
     def _reader(self, req: falcon.Request, wanted: Mapping[str, Any]) -> Caller | None:
         if "consumerAddress" not in wanted:
             if "signature" in wanted or token(req):
@@ -205,16 +212,7 @@ class ComputeResource(Reading):
         return text
 
 
-def _asked(req: falcon.Request) -> Mapping[str, Any]:
-    """What a GET asks for; a job is asked for again and again while it goes on."""
-    sent = query(req)
-    if len(req.query_string) > LONGEST_REMEMBERED:
-        return loaded(Find, sent)
-    return _asked_before(tuple(sent.items()))
-
-
-@lru_cache(MOST_REMEMBERED)
-def _asked_before(sent: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
+def _asked(sent: Iterable[tuple[str, Any]]) -> Mapping[str, Any]:
     return loaded(Find, dict(sent))
 
 

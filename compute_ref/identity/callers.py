@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from functools import lru_cache
+from typing import Final, Protocol
 
 from compute_ref.identity.addresses import checksum_address
 from compute_ref.identity.nonces import NonceClaim, parse_nonce, shown_nonce
-from compute_ref.identity.signatures import message_digest, recover, signer_of
+from compute_ref.identity.signatures import message_digest, recover
 from compute_ref.identity.tokens import Tokens
 from compute_ref.refusals import Malformed, NonceUsed, SignatureInvalid
+
+MOST_REMEMBERED: Final = 4096  # readers
+LONGEST_REMEMBERED: Final = 128  # characters of a jobId
 
 
 class NonceBook(Protocol):
@@ -68,6 +72,7 @@ class Callers:
         self._book = book
         self._tokens = tokens
         self._legacy = legacy
+        self._reader_before = lru_cache(MOST_REMEMBERED)(_reader)
 
     def spending(self, sender: Credentials, job_id: str = "", further: str = "") -> Caller:
         """The sender of a call that spends its nonce.
@@ -137,8 +142,9 @@ class Callers:
             )
         if sender.nonce:
             parse_nonce(sender.nonce)
-        digest = _proven(sender, job_id, document_id, sender.nonce)
-        return Caller(sender.address, None, digest)
+        reader = self._reader_before if len(job_id) <= LONGEST_REMEMBERED else _reader
+        alone = Credentials(sender.consumer_address, sender.signature, sender.nonce)
+        return reader(alone, job_id, document_id)
 
     def _by_token(self, sender: Credentials, *, comparing: bool) -> Caller:
         if not self._tokens.opens(sender.token, sender.address):
@@ -155,12 +161,17 @@ class Callers:
             raise NonceUsed
 
 
+def _reader(sender: Credentials, job_id: str, document_id: str) -> Caller:
+    """Who proves to be the reader of one job: a client may ask for it with one signature often."""
+    return Caller(sender.address, None, _proven(sender, job_id, document_id, sender.nonce))
+
+
 def _proven(sender: Credentials, *parts: str) -> str:
     """The hex digest of the message that the sender signed, or SignatureInvalid."""
-    digest = message_digest("".join((sender.consumer_address, *parts)))
-    if signer_of(digest, sender.signature) != sender.address:
+    message = "".join((sender.consumer_address, *parts))
+    if recover(message, sender.signature) != sender.address:
         raise SignatureInvalid
-    return digest.hex()
+    return message_digest(message).hex()
 
 
 def require(field: str, value: str) -> None:

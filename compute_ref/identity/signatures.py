@@ -6,7 +6,6 @@ Recovery is libsecp256k1's, through coincurve; there is no slower curve to fall 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from compute_ref.identity.addresses import checksum_address, keccak256
@@ -29,29 +28,21 @@ def signing_hash(message: str) -> bytes:
 
 
 def recover(message: str, signature: str) -> str | None:
-    """The checksummed address that signed `message`, or None where that is nobody."""
-    return signer_of(message_digest(message), signature)
-
-
-def signer_of(digest: bytes, signature: str) -> str | None:
-    """The same, from the message's digest.
+    """The checksummed address that signed `message`, or None where that is nobody.
 
     `signature` is 65 bytes in hex, with or without ``0x``; v is 0, 1, 27 or 28. The high-s twin
     of a signature is nobody's, so that no signature has two spellings of one consent.
     """
     found = SIGNATURE.fullmatch(signature)
-    return None if found is None else _signer(digest, bytes.fromhex(found[1]))
-
-
-@lru_cache(4096)
-def _signer(digest: bytes, raw: bytes) -> str | None:
-    """Remembered, as a client may ask after a job with the same signature again and again."""
+    if found is None:
+        return None
+    raw = bytes.fromhex(found[1])
     recovery = RECOVERY.get(raw[64])
     if recovery is None or int.from_bytes(raw[32:64], "big") > HALF_ORDER:
         return None
     try:
         key = PublicKey.from_signature_and_message(
-            raw[:64] + bytes([recovery]), keccak256(PREFIX + digest), hasher=None
+            raw[:64] + bytes([recovery]), signing_hash(message), hasher=None
         )
     except ValueError:  # no point of the curve
         return None

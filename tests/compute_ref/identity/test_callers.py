@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
 from compute_ref.identity.callers import Caller, Callers, Credentials
-from compute_ref.identity.signatures import message_digest
+from compute_ref.identity.signatures import message_digest, recover
 from compute_ref.identity.tokens import Tokens
 from compute_ref.jobs.store import Store
 from compute_ref.refusals import Malformed, NonceUsed, SignatureInvalid
@@ -277,6 +278,20 @@ def test_a_polls_nonce_is_signed_and_well_written(callers: Callers, signer: Sign
         callers.reading(replace(signer.signed(JOB, nonce="9"), nonce="10"), JOB, "")
     with pytest.raises(Malformed, match="decimal"):
         callers.reading(signer.signed(JOB, nonce="x"), JOB, "")
+
+
+@pytest.mark.parametrize(("job_id", "looks"), [(JOB, 1), ("x" * 10_000, 3)])
+def test_a_reader_is_proved_once_and_long_ids_are_not_kept(
+    callers: Callers, signer: Signer, monkeypatch: pytest.MonkeyPatch, job_id: str, looks: int
+) -> None:
+    looked = Mock(wraps=recover)
+    monkeypatch.setattr("compute_ref.identity.callers.recover", looked)
+    sent = signer.signed(job_id, nonce="9")
+    for token in ("", "a", "b"):
+        caller = callers.reading(replace(sent, token=token), job_id, "")
+        assert caller is not None
+        assert caller.address == signer.address
+    assert looked.call_count == looks
 
 
 def test_who_proves_nothing_is_nobody(callers: Callers, signer: Signer) -> None:
