@@ -256,7 +256,8 @@ def identity_first(bench: Bench) -> None:
     """Everything is wrong, the signature as well."""
     wrong = "0x" + "11" * 64 + "1b"
     with given("a start that is refused for its signature alone"):
-        bench.consumer().start(nonce="2", signature=wrong).refused()
+        alone = bench.consumer().start(nonce="2", signature=wrong)
+        _told(alone.refused(), "signature")
     refusal = bench.consumer().start(
         environment=NOWHERE, nonce="2", signature=wrong, **_nothing(bench)
     )
