@@ -20,6 +20,10 @@ def as_ended(job: Mapping[str, Any]) -> tuple[Any, ...]:
     return job.get("status"), job.get("dateFinished"), results
 
 
+class Lost(Exception):
+    """A program cannot go on: nobody knows what was done where an answer was forgiven."""
+
+
 class Broken(Failed):
     """A requirement of the model that an answer breaks."""
 
@@ -103,6 +107,11 @@ class Model:
         if not holds and requirement not in self.forgiven:
             raise Broken(requirement, expected, observed)
         return bool(holds)
+
+    def act(self, requirement: str, holds: object, expected: str, observed: object) -> None:
+        """Raise Broken unless an act was accepted; Lost where that is forgiven."""
+        if not self.hold(requirement, holds, expected, observed):
+            raise Lost
 
     def touch(self, at: int) -> Known:
         """The job that was touched so many jobs ago; it is the last touched now."""
