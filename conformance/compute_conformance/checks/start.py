@@ -9,7 +9,7 @@ from typing import Any
 from compute_conformance.assets import unknown_did
 from compute_conformance.bench import Bench
 from compute_conformance.checking import check
-from compute_conformance.consumers import SERVICES, Consumer
+from compute_conformance.consumers import SERVICES
 from compute_conformance.exchanges import reasons
 from compute_conformance.verdicts import Failed, expect, given
 
@@ -223,12 +223,8 @@ def refused_no_job(bench: Bench) -> None:
             consumer.start(**change).refused()
     found = consumer.status(consumerAddress=consumer.address)
     if found.status != 404:  # as well a way to say that there are none
-        mine = [job for job in found.jobs() if _is_of(consumer, job)]
+        mine = [job for job in found.jobs() if consumer.owns(job)]
         expect(not mine, "no job of this consumer", found)
-
-
-def _is_of(consumer: Consumer, job: Mapping[str, Any]) -> bool:
-    return str(job.get("owner")).lower() == consumer.address.lower()
 
 
 @check("CE-START-REFUSED-NONCE")

@@ -153,8 +153,7 @@ class Model:
         """Hold a status object to what was seen of its job before."""
         hold, before = self.hold, one.last
         owner = one.started.consumer.address
-        same = str(job.get("owner")).lower() == owner.lower()
-        hold("CE-MODEL-OTHERS", same, f"the owner {owner}", job)
+        hold("CE-MODEL-OTHERS", one.started.consumer.owns(job), f"the owner {owner}", job)
         changed = {key for key in KEPT if job.get(key) != one.started.first.get(key)}
         hold("CE-MODEL-SAME", not changed, f"the {', '.join(changed)} of the start", job)
         grows = int(job.get("status", 0)) >= int(before.get("status", 0))
