@@ -197,12 +197,17 @@ class Bench:
         return self.shared(f"specimen {steps}", make).by(self.send)
 
     def download(self, one: Specimen, index: int = 0) -> Answer:
-        """The answer to the first download of a specimen's result, whichever check asked for it."""
+        """The answer to the first download of a specimen's result, whichever check asked for it.
+
+        Inconclusive where there is none because the whole job has gone: others ask for that.
+        """
         with one.started.consumer.turn:
             if index in one.downloads:
                 self.transcript.append((one.downloads[index].request, one.downloads[index]))
             else:
                 one.downloads[index] = one.started.consumer.result(one.started.job_id, index)
+        if one.downloads[index].status == 404:
+            self.look(one.started)
         return one.downloads[index]
 
     def look(self, started: Started) -> dict[str, Any]:
@@ -331,7 +336,8 @@ class Bench:
                     self._keep(Started(consumer, job["jobId"], job))
 
     def _keep(self, started: Started) -> None:
-        """Keep a job in mind once, as it was made last."""
+        """Keep a job in mind once, as it was made last; what stays does so in its next run."""
+        started.stays |= any(one.stays for one in self.started if one.job_id == started.job_id)
         self.started[:] = [one for one in self.started if one.job_id != started.job_id]
         self.started.append(started)
 

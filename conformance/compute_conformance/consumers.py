@@ -50,6 +50,10 @@ class Consumer:
         """Say which one was the last."""
         self._last[0] = last
 
+    def owns(self, job: Mapping[str, Any]) -> bool:
+        """Whether a status object says that the job is this consumer's."""
+        return str(job.get("owner")).lower() == self.address.lower()
+
     def next_nonce(self) -> str:
         """One above the last."""
         self.nonce += 1

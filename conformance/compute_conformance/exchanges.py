@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from compute_conformance.verdicts import Failed, Inconclusive, Unsupported, expect, shown
 
+SAYS = frozenset({"error", "errors"})  # where a refusal says why
 MISSING = frozenset({404, 405, 501})  # what a server says of a call that it does not have
 
 
@@ -110,6 +111,8 @@ def reasons(refusal: Mapping[str, Any]) -> dict[str, Any]:
 
     Inconclusive where it is neither: another requirement asks for the form.
     """
+    if not SAYS & refusal.keys():
+        raise Inconclusive("error or errors", refusal)
     for told in (refusal.get("errors"), refusal.get("error")):
         if isinstance(told, dict):
             return told

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from compute_conformance.bench import Bench, Started, final
+from compute_conformance.bench import Bench, final
 from compute_conformance.checking import check
 from compute_conformance.checks.delete import deleted, seen
 from compute_conformance.checks.lifecycle import log_index
 from compute_conformance.checks.listing import finds_nothing
-from compute_conformance.checks.restart import able
+from compute_conformance.checks.restart import able, staying
 from compute_conformance.checks.results import NOT_THERE
 from compute_conformance.checks.stop import halted, runs_on, stopped
-from compute_conformance.scripts import say, stay
+from compute_conformance.scripts import say
 from compute_conformance.verdicts import expect, given
 
 WORD: Final = "said-once-in-each-run"
@@ -51,26 +51,16 @@ def stays_deleted(bench: Bench) -> None:
 @check("CE-RESTART-OLD-RESULTS")
 def old_results(bench: Bench) -> None:
     """A download that worked, of a job that was stopped, while its second run goes on."""
-    one, said = _staying(bench)
+    its = staying(bench, say(WORD))
+    one = its.job
     stopped(one)
     bench.finished(one)
     bench.fetched(one, 0)
     with given("a restart that is accepted"):
-        able(one.consumer.start(**said, jobId=one.job_id)).job()
+        able(its.restart()).job()
     with given("a second run"):
         expect(not final(bench.running(one)), "an algorithm that runs", bench.look(one))
     one.consumer.result(one.job_id, 0).refused(*NOT_THERE)
-
-
-def _staying(bench: Bench) -> tuple[Started, dict[str, Any]]:
-    said = {
-        "algorithm": bench.profile.script(say(WORD), stay(600)),
-        "dataset": bench.profile.dataset("open"),
-    }
-    one = bench.start(said["algorithm"], dataset=said["dataset"])
-    one.stays = True
-    bench.running(one)
-    return one, said
 
 
 @check("CE-RESTART-LOG")

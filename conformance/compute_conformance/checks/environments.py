@@ -11,7 +11,6 @@ from compute_conformance.checking import check
 from compute_conformance.checks.discovery import ADDRESS
 from compute_conformance.consumers import ENVIRONMENTS
 from compute_conformance.exchanges import Answer
-from compute_conformance.scripts import stay
 from compute_conformance.verdicts import Contested, Unsupported, expect, given
 
 NOWHERE: Final = 987_654_321  # a chain that nobody serves
@@ -231,12 +230,8 @@ def last_seen(bench: Bench) -> None:
 @check("CE-ENV-JOBS-COUNTED")
 def jobs_counted(bench: Bench) -> None:
     """The environment of an algorithm that stays."""
-    algorithm = bench.profile.script(stay(60))
     name = bench.profile.environment or bench.environments()[0].get("id")
-    started = bench.start(algorithm, environment=name)
-    with given("a job that runs"):
-        job = bench.running(started)
-        expect(job.get("dateFinished") is None, "it to go on", job)
+    bench.staying(environment=name)
     now = [one.get("currentJobs") for one in bench.environments() if one.get("id") == name]
     expect(now and _read(now[0]) > 0, f"a job of {name} that is counted", now)
 

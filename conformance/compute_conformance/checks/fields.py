@@ -10,7 +10,7 @@ from compute_conformance.assets import unknown_did
 from compute_conformance.bench import Bench
 from compute_conformance.checking import check
 from compute_conformance.exchanges import Answer, Request, reasons
-from compute_conformance.verdicts import expect, given
+from compute_conformance.verdicts import Inconclusive, expect, given
 
 DATASET_FIELDS = ("documentId", "serviceId", "transferTxId")
 
@@ -158,32 +158,47 @@ def _any_start(bench: Bench, **changes: Any) -> Request:
 
 def _names(answer: Answer, *fields: str) -> None:
     found = answer.refused()
-    told = found.get("errors")
-    expect(isinstance(told, dict), "an object `errors` by field", answer)
+    named = reasons(found)
+    expect(isinstance(found.get("errors"), dict), "an object `errors` by field", answer)
     for field in fields:
-        expect(field in reasons(found), f"errors that name {field}", answer)
+        expect(field in named, f"errors that name {field}", answer)
+
+
+def _names_missing(answer: Answer, *fields: str) -> None:
+    """The same of fields that are missing."""
+    _errors(answer)
+    _names(answer, *fields)
+
+
+def _errors(answer: Answer) -> Mapping[str, Any]:
+    """What a refusal tells of fields that are missing; another requirement asks for its form."""
+    found = answer.refused().get("errors")
+    if not isinstance(found, dict):
+        raise Inconclusive("an object `errors` by field", answer)
+    return found
 
 
 @check("CE-START-NAMES-MISSING")
 def names_missing(bench: Bench) -> None:
     """Starts that lack one of the fields that every start has."""
-    _names(bench.send(_any_start(bench).but(consumerAddress=None)), "consumerAddress")
+    _names_missing(bench.send(_any_start(bench).but(consumerAddress=None)), "consumerAddress")
     nothing = {"serviceId": "compute", "transferTxId": "0x1"}
-    _names(bench.send(_any_start(bench, dataset=nothing)), "dataset.documentId")
+    _names_missing(bench.send(_any_start(bench, dataset=nothing)), "dataset.documentId")
 
 
 @check("CE-START-REQUIRED-SENTENCE")
 def required_sentence(bench: Bench) -> None:
     """A dataset without its documentId."""
     answer = bench.send(_any_start(bench, dataset={"serviceId": "compute", "transferTxId": "0x1"}))
-    told = answer.refused().get("errors")
+    told = _errors(answer)
     sentence = "The dataset.documentId field is required."
     expect(sentence in str(told), f"errors with the sentence {sentence!r}", answer)
 
 
 @check("CE-START-NAMES-MALFORMED")
 def names_malformed(bench: Bench) -> None:
-    """An address that is too short, and documentIds that are no DIDs."""
+    """A documentId that is missing; then an address that is too short, and DIDs that are none."""
+    _errors(bench.send(_any_start(bench, dataset={})))
     _names(bench.send(_any_start(bench, consumerAddress="0x1234")), "consumerAddress")
     for did in ("nonsense", "did:op:1234", unknown_did() + "0"):
         asset = {"documentId": did, "serviceId": "compute", "transferTxId": "0x1"}
@@ -195,7 +210,7 @@ def names_all(bench: Bench) -> None:
     """A start without address and without the dataset's documentId."""
     request = _any_start(bench, dataset={"serviceId": "compute", "transferTxId": "0x1"})
     answer = bench.send(request.but(consumerAddress=None))
-    _names(answer, "consumerAddress", "dataset.documentId")
+    _names_missing(answer, "consumerAddress", "dataset.documentId")
 
 
 @check("CE-START-DID-CASE")

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from compute_conformance.bench import Bench, Started
+from compute_conformance.bench import STAYING, Bench, Started
 from compute_conformance.checking import check
 from compute_conformance.consumers import COMPUTE, Send
 from compute_conformance.exchanges import Answer, Request
-from compute_conformance.scripts import stay
+from compute_conformance.scripts import Step, stay
 from compute_conformance.verdicts import Unsupported, expect, given
 
 REFUSED = frozenset({400, 401, 403, 404, 405, 501})
@@ -46,18 +46,28 @@ class Ended:
         return replace(self, job=replace(self.job, consumer=self.job.consumer.by(send)))
 
 
-def ended(bench: Bench, algorithm: dict[str, Any] | None = None) -> Ended:
-    """A job that has ended by itself, or where the algorithm stays, because it was stopped."""
-    said = {
-        "algorithm": algorithm or bench.profile.algorithm("plain"),
-        "dataset": bench.profile.dataset("open"),
-    }
-    job = bench.start(said["algorithm"], dataset=said["dataset"])
-    if algorithm:
-        bench.running(job)
-        with given("a job that can be stopped"):
-            job.consumer.stop(jobId=job.job_id).accepted()
+def ended(bench: Bench) -> Ended:
+    """A job that has ended by itself."""
+    dataset = bench.profile.dataset("open")
+    job = bench.start(dataset=dataset)
+    said = {"algorithm": bench.profile.algorithm("plain"), "dataset": dataset}
     return Ended(job, said, bench.finished(job))
+
+
+def staying(bench: Bench, *steps: Step) -> Ended:
+    """A job that runs on after the steps, and what its start said."""
+    dataset = bench.profile.dataset("open")
+    job = bench.staying(*steps, dataset=dataset)
+    said = {"algorithm": bench.profile.script(*steps, stay(STAYING)), "dataset": dataset}
+    return Ended(job, said, bench.look(job))
+
+
+def halted(bench: Bench) -> Ended:
+    """A job that would run on, and has ended because it was stopped."""
+    one = staying(bench)
+    with given("a job that can be stopped"):
+        one.job.consumer.stop(jobId=one.job.job_id).accepted()
+    return replace(one, last=bench.finished(one.job))
 
 
 @dataclass(frozen=True)
@@ -187,7 +197,7 @@ def twice(bench: Bench) -> None:
 @check("CE-RESTART-STOPPED")
 def stopped(bench: Bench) -> None:
     """A job that stays is stopped and restarted."""
-    one = ended(bench, bench.profile.script(stay(60)))
+    one = halted(bench)
     job = able(one.restart()).job()
     expect(not job.get("stopreq"), "0 as stopreq", job.get("stopreq"))
 
@@ -236,17 +246,12 @@ def not_found(bench: Bench) -> None:
 @check("CE-RESTART-NOT-FINAL")
 def not_final(bench: Bench) -> None:
     """A job that runs is restarted; later it is stopped, and may be."""
-    said = {
-        "algorithm": bench.profile.script(stay(60)),
-        "dataset": bench.profile.dataset("open"),
-    }
-    job = bench.start(said["algorithm"], dataset=said["dataset"])
-    one = Ended(job, said, bench.running(job))
+    one = staying(bench)
     answer = one.restart()
     if answer.status in REFUSED:
         with given("a job that can be stopped"):
-            job.consumer.stop(jobId=job.job_id).accepted()
-        bench.finished(job)
+            one.job.consumer.stop(jobId=one.job.job_id).accepted()
+        bench.finished(one.job)
     refused(bench, answer)
 
 
@@ -307,7 +312,7 @@ def history(bench: Bench) -> None:
 @check("CE-RESTART-RACE")
 def race(bench: Bench) -> None:
     """Several restarts of one job at once; its algorithm stays, so that no second one is due."""
-    one = ended(bench, bench.profile.script(stay(60)))
+    one = halted(bench)
     requests = [one.request() for _ in range(RACERS)]
     with ThreadPoolExecutor(RACERS) as pool:
         answers = list(pool.map(bench.send, requests))

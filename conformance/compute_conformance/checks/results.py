@@ -13,7 +13,7 @@ from compute_conformance.checking import check
 from compute_conformance.checks.signatures import IDENTITY
 from compute_conformance.consumers import RESULT
 from compute_conformance.exchanges import Answer, Request
-from compute_conformance.scripts import Step, say, stay, write
+from compute_conformance.scripts import Step, say, write
 from compute_conformance.verdicts import Failed, Inconclusive, Unsupported, expect, given
 
 NOT_THERE: Final = (404, 400)
@@ -242,8 +242,7 @@ def job_unknown(bench: Bench) -> None:
 @check("CE-RESULT-NOT-FINAL")
 def not_final(bench: Bench) -> None:
     """A download from a job whose algorithm goes on."""
-    started = bench.start(bench.profile.script(say("going-on"), stay(600)))
-    bench.running(started)
+    started = bench.staying(say("going-on"))
     started.consumer.result(started.job_id).refused(*NOT_THERE)
 
 

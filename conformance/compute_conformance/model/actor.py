@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 from compute_conformance.bench import STAYING, Bench
@@ -9,7 +10,7 @@ from compute_conformance.consumers import Consumer
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.model import freely, others, own
 from compute_conformance.model.answers import YES
-from compute_conformance.model.known import Known, Model, Spent, nonce_of
+from compute_conformance.model.known import Known, Lost, Model, Spent, nonce_of
 from compute_conformance.model.programs import ACCOUNTS, Program, Step
 from compute_conformance.requirements import Access
 from compute_conformance.scripts import stay
@@ -31,11 +32,12 @@ class Actor:
         self.staying = staying(bench)
 
     def run(self, program: Program) -> None:
-        """All steps, and a look at everything in the end; raises Broken."""
-        for step in program.steps:
-            self._act(step)
-        for account in range(ACCOUNTS):
-            self.look_at(account)
+        """All steps as far as they can go, and a look at everything in the end; raises Broken."""
+        with suppress(Lost):
+            for step in program.steps:
+                self._act(step)
+            for account in range(ACCOUNTS):
+                self.look_at(account)
 
     def _act(self, step: Step) -> None:
         if step.action in freely.ACTIONS:

@@ -67,10 +67,10 @@ def delete_all(actor: Actor, step: Step, consumer: Consumer) -> None:
     request = consumer.owned_request("DELETE", documentId=did)
     answer = actor.bench.send(request)
     taken = answer.status in answers.YES
-    if actor.model.hold("CE-MODEL-DELETE", taken, "a delete that is taken", answer):
-        actor.spend(step.account, request, *(one.id for one in mine))
-        for one in mine:
-            one.deleted = True
+    actor.model.act("CE-MODEL-DELETE", taken, "a delete that is taken", answer)
+    actor.spend(step.account, request, *(one.id for one in mine))
+    for one in mine:
+        one.deleted = True
 
 
 def replay(actor: Actor, step: Step, _: Consumer) -> None:

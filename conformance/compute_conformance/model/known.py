@@ -20,6 +20,10 @@ def as_ended(job: Mapping[str, Any]) -> tuple[Any, ...]:
     return job.get("status"), job.get("dateFinished"), results
 
 
+class Lost(Exception):
+    """A program cannot go on: nobody knows what was done where an answer was forgiven."""
+
+
 class Broken(Failed):
     """A requirement of the model that an answer breaks."""
 
@@ -104,6 +108,11 @@ class Model:
             raise Broken(requirement, expected, observed)
         return bool(holds)
 
+    def act(self, requirement: str, holds: object, expected: str, observed: object) -> None:
+        """Raise Broken unless an act was accepted; Lost where that is forgiven."""
+        if not self.hold(requirement, holds, expected, observed):
+            raise Lost
+
     def touch(self, at: int) -> Known:
         """The job that was touched so many jobs ago; it is the last touched now."""
         one = self.jobs.pop(-1 - at % len(self.jobs))
@@ -144,8 +153,7 @@ class Model:
         """Hold a status object to what was seen of its job before."""
         hold, before = self.hold, one.last
         owner = one.started.consumer.address
-        same = str(job.get("owner")).lower() == owner.lower()
-        hold("CE-MODEL-OTHERS", same, f"the owner {owner}", job)
+        hold("CE-MODEL-OTHERS", one.started.consumer.owns(job), f"the owner {owner}", job)
         changed = {key for key in KEPT if job.get(key) != one.started.first.get(key)}
         hold("CE-MODEL-SAME", not changed, f"the {', '.join(changed)} of the start", job)
         grows = int(job.get("status", 0)) >= int(before.get("status", 0))

@@ -47,9 +47,9 @@ def stop(actor: Actor, _: Step, one: Known, consumer: Consumer) -> None:
         _nothing(actor, one, answer)
         return
     taken = answers.ids(answer) == [one.id]
-    if actor.model.hold("CE-MODEL-STOP", taken, f"the job {one.id} alone", answer):
-        actor.spend(one.owner, request, one.id)
-        one.stopped |= not one.ended
+    actor.model.act("CE-MODEL-STOP", taken, f"the job {one.id} alone", answer)
+    actor.spend(one.owner, request, one.id)
+    one.stopped |= not one.ended
 
 
 def delete(actor: Actor, _: Step, one: Known, consumer: Consumer) -> None:
@@ -60,9 +60,9 @@ def delete(actor: Actor, _: Step, one: Known, consumer: Consumer) -> None:
         _nothing(actor, one, answer)
         return
     taken = answer.status in answers.YES
-    if actor.model.hold("CE-MODEL-DELETE", taken, "a delete that is taken", answer):
-        actor.spend(one.owner, request, one.id)
-        one.deleted = True
+    actor.model.act("CE-MODEL-DELETE", taken, "a delete that is taken", answer)
+    actor.spend(one.owner, request, one.id)
+    one.deleted = True
 
 
 def restart(actor: Actor, step: Step, one: Known, consumer: Consumer) -> None:
@@ -80,9 +80,9 @@ def restart(actor: Actor, step: Step, one: Known, consumer: Consumer) -> None:
         actor.model.hold("CE-MODEL-RESTART-REFUSED", refused, "a refusal", answer)
         return
     taken = answers.ids(answer) == [one.id]
-    if actor.model.hold("CE-MODEL-RESTART", taken, f"the job {one.id}, run again", answer):
-        actor.spend(one.owner, request, one.id)
-        one.again(answer.job())
+    actor.model.act("CE-MODEL-RESTART", taken, f"the job {one.id}, run again", answer)
+    actor.spend(one.owner, request, one.id)
+    one.again(answer.job())
 
 
 def fetch(actor: Actor, step: Step, one: Known, consumer: Consumer) -> None:

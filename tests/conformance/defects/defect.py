@@ -11,6 +11,7 @@ from typing import Any, Final
 from unittest import mock
 
 import webob
+from webob.multidict import MultiDict
 
 from compute_conformance.chance import Effort
 from compute_ref.http.schemas import _reader
@@ -31,12 +32,20 @@ class Kind(StrEnum):
 
 
 class _Request(webob.Request):  # type: ignore[misc]
-    """Has every path as it came: webob's own fails at bytes that are not UTF-8."""
+    """Has what came, whatever it is: webob's own fails at bytes that are not UTF-8."""
 
     @property
     def path(self) -> str:
         """The path without its query, unquoted."""
         return str(self.environ["PATH_INFO"])
+
+    @property
+    def GET(self) -> Any:
+        """The parameters of the query; none where they cannot be read."""
+        try:
+            return super().GET
+        except UnicodeDecodeError:
+            return MultiDict()
 
 
 @dataclass

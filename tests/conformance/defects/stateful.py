@@ -235,7 +235,7 @@ def refused_delete_is_told(wrong: Wrong) -> None:
             address, nonce = str(told.get("consumerAddress")).lower(), str(told.get("nonce"))
             if nonce.isdigit():
                 seen[address] = max(seen.get(address, 0), int(nonce))
-        elif request.path.endswith("/nonce") and response.status_int == 200:
+        elif request.path.endswith("/nonce") and response.status_int == 200 and response.body:
             last = seen.get(str(asked(request).get("userAddress")).lower(), 0)
             response.body = json.dumps({"nonce": max(last, response.json["nonce"])}).encode()
 
