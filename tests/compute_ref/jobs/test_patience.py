@@ -5,6 +5,7 @@ Time passes only where the worker waits, and at once; so there are no other thre
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -99,6 +100,14 @@ def test_a_call_that_does_not_is_left(lasting: Lasting) -> None:
     turn.mailbox.ask_stop()
     with pytest.raises(StopAsked):
         patiently(turn, "launch", lambda: "launched", 100)
+
+
+def test_a_call_that_fails_is_named(lasting: Lasting) -> None:
+    def broken() -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(CallFailed, match=r"^launch failed \(No space left on device\)$"):
+        patiently(lasting(0), "launch", broken, 100)
 
 
 def test_a_call_that_does_not_come_back_fails(lasting: Lasting) -> None:
