@@ -1,4 +1,4 @@
-"""Tasks that are done side by side, as far as there are threads."""
+"""Calls on threads of their own, and tasks done side by side, as far as there are threads."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from functools import partial
 import pytest
 
 from compute_ref.jobs import calls
-from compute_ref.jobs.calls import begin_thread, in_parallel
+from compute_ref.jobs.calls import Call, begin_thread, in_parallel
+from compute_ref.jobs.mailbox import Mailbox
 from compute_ref.refusals import SystemShort
+from compute_ref.testing.clock import MovedClock
 
 
 @pytest.mark.parametrize(("tasks", "threads"), [(1, 0), (3, 2), (16, 15), (40, 15)])
@@ -58,3 +60,10 @@ def test_what_goes_wrong_is_raised_once_all_is_done() -> None:
     with pytest.raises(RuntimeError, match="^the first$"):
         in_parallel("delete", [broken, lambda: done.append("the second")], width=1)
     assert done == ["the second"]
+
+
+def test_the_thread_of_a_call_is_named_by_what_is_called() -> None:
+    mailbox = Mailbox(MovedClock())
+    call = Call(mailbox, "launch a", lambda: threading.current_thread().name)
+    mailbox.wait(lambda: call.done, None, stoppable=False)
+    assert call.result() == "launch a"
