@@ -30,6 +30,18 @@ OWNER = "0x" + "1" * 40
 PATIENCE = 120  # seconds of real time, after which a test gives up
 
 
+class Waited(MovedClock):
+    """Whoever waits wakes as soon as what it waits for is there, or else at its deadline."""
+
+    def wait_for(
+        self, condition: threading.Condition, ready: Callable[[], bool], until: float | None
+    ) -> bool:
+        assert until is not None
+        if not ready():
+            self.advance(until - self.ticks())
+        return bool(ready())
+
+
 class Watcher:
     """A plug-in that remembers every change."""
 

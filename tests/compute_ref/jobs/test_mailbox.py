@@ -27,6 +27,12 @@ def test_a_launch_before_the_stop_is_not_quiet_until_it_has_ended(mailbox: Mailb
     assert mailbox.await_quiet(0)
 
 
+def test_a_worker_is_waited_for_as_long_as_may_be(mailbox: Mailbox) -> None:
+    assert not mailbox.await_gone(0)
+    mailbox.gone()
+    assert mailbox.await_gone(0)
+
+
 def test_what_was_waited_for_counts_before_a_stop_or_the_deadline(mailbox: Mailbox) -> None:
     mailbox.ask_stop()
     mailbox.wait(lambda: True, 0, stoppable=True)

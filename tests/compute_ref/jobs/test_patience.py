@@ -5,7 +5,7 @@ Time passes only where the worker waits, and at once; so there are no other thre
 
 from __future__ import annotations
 
-import threading
+import errno
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -17,19 +17,7 @@ from compute_ref.jobs.patience import PARTING, patiently
 from compute_ref.jobs.turn import Turn
 from compute_ref.plugins import BackendUnavailable
 from compute_ref.testing.clock import MovedClock
-from tests.compute_ref.jobs.conftest import World
-
-
-class Waited(MovedClock):
-    """Whoever waits wakes as soon as what it waits for is there, or else at its deadline."""
-
-    def wait_for(
-        self, condition: threading.Condition, ready: Callable[[], bool], until: float | None
-    ) -> bool:
-        assert until is not None
-        if not ready():
-            self.advance(until - self.ticks())
-        return bool(ready())
+from tests.compute_ref.jobs.conftest import Waited, World
 
 
 class Call:
@@ -112,6 +100,14 @@ def test_a_call_that_does_not_is_left(lasting: Lasting) -> None:
     turn.mailbox.ask_stop()
     with pytest.raises(StopAsked):
         patiently(turn, "launch", lambda: "launched", 100)
+
+
+def test_a_call_that_fails_is_named(lasting: Lasting) -> None:
+    def broken() -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(CallFailed, match=r"^launch failed \(No space left on device\)$"):
+        patiently(lasting(0), "launch", broken, 100)
 
 
 def test_a_call_that_does_not_come_back_fails(lasting: Lasting) -> None:

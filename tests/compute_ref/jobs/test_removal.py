@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from compute_ref.jobs.removal import remove_everywhere
+from compute_ref.plugins import run_name
 from compute_ref.refusals import JobUnknown
-from tests.compute_ref.jobs.conftest import World
+from tests.compute_ref.jobs.conftest import Waited, World
 
 
 def test_a_backend_is_not_asked_to_remove_what_was_never_launched(closed_world: World) -> None:
@@ -24,8 +25,24 @@ def test_a_job_whose_environment_is_gone_is_removed_all_the_same(closed_world: W
         closed_world.store.get(job_id, deleting=True)
 
 
-def test_the_run_of_a_job_is_removed_from_its_backend(closed_world: World) -> None:
+def test_a_backend_that_does_not_come_back_costs_its_time_and_not_the_delete(
+    closed_world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    closed_world.clock = Waited()
+    job_id = closed_world.left_at(40)
+    closed_world.backend.tell("hang remove")
+    remove_everywhere(closed_world.house, {"local": closed_world.backend}, job_id)
+    assert f"did not remove {run_name(job_id, 1)} in time" in caplog.text
+    assert closed_world.clock.ticks() == closed_world.deadlines.backend_call
+    with pytest.raises(JobUnknown):
+        closed_world.store.get(job_id, deleting=True)
+
+
+def test_the_run_of_a_job_is_removed_from_its_backend(
+    closed_world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     job_id = closed_world.left_at(40)
     name = closed_world.launched(job_id)
     remove_everywhere(closed_world.house, {"local": closed_world.backend}, job_id)
     assert dict(closed_world.backend.calls) == {("remove", name): 1}
+    assert caplog.records == []
