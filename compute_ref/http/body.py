@@ -90,6 +90,8 @@ def too_deep(data: bytes) -> bool:
     Another package in the process may have raised the recursion limit so far that the parser
     would end the process instead of raising.
     """
+    if data.count(b"[") + data.count(b"{") <= DEEPEST:
+        return False
     depth = 0
     for token in TOKENS.finditer(data):
         mark = token[0][:1]
