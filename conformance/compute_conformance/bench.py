@@ -21,9 +21,9 @@ from compute_conformance.signing import Account
 from compute_conformance.stage import Stage
 from compute_conformance.targets import Target, Unreachable
 from compute_conformance.verdicts import Disabled, Failed, Inconclusive, Late, expect, given
+from compute_conformance.waiting import There, asked_until
 
 FINAL = frozenset({31, 32, 70})
-FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.5  # seconds between two looks at a job
 T = TypeVar("T")
 STAYING = 600  # seconds; nobody waits for them
 
@@ -246,7 +246,7 @@ class Bench:
     def held_to(
         self,
         started: Started,
-        there: Callable[[Mapping[str, Any]], bool],
+        there: There,
         what: str,
         seconds: float,
     ) -> dict[str, Any]:
@@ -265,7 +265,7 @@ class Bench:
             return final(job)
 
         patience = self.purse.patience("to end", self.profile.limits.finish)
-        self._until(started, there, "to end", patience)
+        asked_until(self.purse, lambda: self.look(started), there, "to end", patience)
         return seen
 
     def running(self, started: Started) -> dict[str, Any]:
@@ -279,7 +279,7 @@ class Bench:
     def until(
         self,
         started: Started,
-        there: Callable[[Mapping[str, Any]], bool],
+        there: There,
         what: str,
         seconds: float,
         *,
@@ -293,27 +293,9 @@ class Bench:
         early = started.at + self.purse.soonest(what) - time.monotonic()
         threading.Event().wait(max(0.0, min(early, seconds)))
         patience = seconds if whole else self.purse.patience(what, seconds)
-        job = self._until(started, there, what, patience)
+        job = asked_until(self.purse, lambda: self.look(started), there, what, patience)
         self.purse.seen(what, time.monotonic() - started.at)
         return job
-
-    def _until(
-        self,
-        started: Started,
-        there: Callable[[Mapping[str, Any]], bool],
-        what: str,
-        seconds: float,
-    ) -> dict[str, Any]:
-        pause, end = FIRST_PAUSE, time.monotonic() + seconds
-        while True:
-            job = self.look(started)
-            if there(job):
-                return job
-            if time.monotonic() > end:
-                self.purse.disappoint(what)
-                raise Late(f"a job {what} within {seconds:g} seconds", job)
-            threading.Event().wait(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
 
     def clean(self) -> list[str]:
         """Delete this bench's jobs; returns the ids of those that stay, which are kept in mind.
