@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
+import pluggy
 import pytest
 
+from compute_ref.jobs import calls, notices
 from compute_ref.jobs.model import FinishReason, ResultType
-from compute_ref.plugins import hookimpl
+from compute_ref.jobs.notices import Notices
+from compute_ref.plugins import hookimpl, hookspecs
+from tests.compute_ref.jobs.builders import job as some_job
 from tests.compute_ref.jobs.conftest import (
     PATIENCE,
     MakeWorld,
@@ -165,3 +169,29 @@ def test_inputs_and_algorithm_share_one_deadline(world: World) -> None:
     assert world.final(job_id, nudge=1).status == 32
     guest.released.set()
     assert world.clock.ticks() - begun < 1.5 * most
+
+
+def test_no_thread_is_taken_to_ask_plugins_where_there_are_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, usual = [], calls.begin_thread
+
+    def begin(name: str, work: Callable[[], None]) -> threading.Thread:
+        begun.append(name.partition(" job")[0])
+        return usual(name, work)
+
+    monkeypatch.setattr(calls, "begin_thread", begin)
+    assert world.final(world.submit("write a 1")).finish_reason is FinishReason.COMPLETED
+    assert "storing the results" in begun
+    assert not {"filtering the results", "publishing the results"} & set(begun)
+
+
+def test_no_thread_is_taken_to_tell_plugins_where_there_are_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(notices, "begin_thread", lambda name, _: begun.append(name))
+    nobody = pluggy.PluginManager("compute_ref")
+    nobody.add_hookspecs(hookspecs)
+    Notices(nobody.hook).post(some_job("a"))
+    assert begun == []
