@@ -67,3 +67,9 @@ def test_the_thread_of_a_call_is_named_by_what_is_called() -> None:
     call = Call(mailbox, "launch a", lambda: threading.current_thread().name)
     mailbox.wait(lambda: call.done, None, stoppable=False)
     assert call.result() == "launch a"
+
+
+def test_a_guest_that_hangs_does_not_keep_the_server_from_ending() -> None:
+    thread = begin_thread("hanging", lambda: None)
+    thread.join()
+    assert thread.daemon

@@ -27,6 +27,10 @@ def test_a_launch_before_the_stop_is_not_quiet_until_it_has_ended(mailbox: Mailb
     assert mailbox.await_quiet(0)
 
 
+def test_an_algorithm_that_a_former_server_launched_is_alive() -> None:
+    assert not Mailbox(MovedClock(), alive=True).await_quiet(0)
+
+
 def test_a_worker_is_waited_for_as_long_as_may_be(mailbox: Mailbox) -> None:
     assert not mailbox.await_gone(0)
     mailbox.gone()

@@ -45,7 +45,11 @@ def lasting(closed_world: World, monkeypatch: pytest.MonkeyPatch) -> Lasting:
     turn = closed_world.turn(closed_world.accept())
 
     def made(seconds: float) -> Turn:
-        monkeypatch.setattr(turn, "begin", lambda _, function: Call(clock, function, seconds))
+        def begin(title: str, function: Callable[[], Any]) -> Call:
+            assert title in {"find", "launch"}
+            return Call(clock, function, seconds)
+
+        monkeypatch.setattr(turn, "begin", begin)
         return turn
 
     return made

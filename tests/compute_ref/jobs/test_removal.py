@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from compute_ref.jobs.removal import remove_everywhere
@@ -33,6 +35,7 @@ def test_a_backend_that_does_not_come_back_costs_its_time_and_not_the_delete(
     closed_world.backend.tell("hang remove")
     remove_everywhere(closed_world.house, {"local": closed_world.backend}, job_id)
     assert f"did not remove {run_name(job_id, 1)} in time" in caplog.text
+    assert f"remove {run_name(job_id, 1)}" in [thread.name for thread in threading.enumerate()]
     assert closed_world.clock.ticks() == closed_world.deadlines.backend_call
     with pytest.raises(JobUnknown):
         closed_world.store.get(job_id, deleting=True)
