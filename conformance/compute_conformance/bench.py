@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from compute_conformance.budget import Purse
 from compute_conformance.chance import Chance
 from compute_conformance.consumers import COMPUTE, ENVIRONMENTS, Consumer, Send
-from compute_conformance.exchanges import Answer, Request
+from compute_conformance.exchanges import Answer, Request, environments_of
 from compute_conformance.profile import Profile
 from compute_conformance.scripts import Step, stay
 from compute_conformance.shelf import Shelf
@@ -233,15 +233,8 @@ class Bench:
         return answer.body
 
     def finished(self, started: Started, *, whole: bool = False) -> dict[str, Any]:
-        """The job once it is final; Late where it does not get there in its time.
-
-        `whole`: it has its whole time, whatever was waited for in vain before.
-        """
+        """The job once it is final; Late where it does not get there. `whole`: as in `until`."""
         return self.until(started, final, "to end", self.profile.limits.finish, whole=whole)
-
-    def held_to_end(self, started: Started) -> dict[str, Any]:
-        """The job once it is final; Failed where its whole time does not get it there."""
-        return self.held_to(started, final, "to end", self.profile.limits.finish)
 
     def held_to(
         self,
@@ -298,10 +291,7 @@ class Bench:
         return job
 
     def clean(self) -> list[str]:
-        """Delete this bench's jobs; returns the ids of those that stay, which are kept in mind.
-
-        Unreachable where the run has given that up.
-        """
+        """Delete its jobs; returns the ids of those that stay. Unreachable where that is given up."""
         for one in [*self.started]:
             if self.purse.lost:
                 raise Unreachable(self.purse.lost)
@@ -333,16 +323,6 @@ class Bench:
 def reads(request: Request) -> bool:
     """Whether a request changes nothing at a target, not even what it knows of nonces."""
     return request.method in {"GET", "HEAD", "OPTIONS"} and "signature" not in request.query
-
-
-def environments_of(answer: Answer, chain: int) -> list[Any]:
-    """What an answer of computeEnvironments tells of a chain, as a list or by chain."""
-    found = answer.accepted(200)
-    if isinstance(found, dict):
-        found = found.get(str(chain))
-    if not isinstance(found, list):
-        raise Failed("a list of environments, or an object of such lists by chain", answer)
-    return found
 
 
 def final(job: Mapping[str, Any]) -> bool:

@@ -106,6 +106,16 @@ class Answer:
         return found[0]
 
 
+def environments_of(answer: Answer, chain: int) -> list[Any]:
+    """What an answer of computeEnvironments tells of a chain, as a list or by chain."""
+    found = answer.accepted(200)
+    if isinstance(found, dict):
+        found = found.get(str(chain))
+    if not isinstance(found, list):
+        raise Failed("a list of environments, or an object of such lists by chain", answer)
+    return found
+
+
 def reasons(refusal: Mapping[str, Any]) -> dict[str, Any]:
     """What a refusal says of each field or asset, by its dotted name; {} where it is a sentence.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from compute_conformance.bench import Bench, environments_of
+from compute_conformance.bench import Bench
 from compute_conformance.consumers import ENVIRONMENTS
+from compute_conformance.exchanges import environments_of
 from compute_conformance.profile import Profile
 from compute_conformance.targets import Unreachable
 from compute_conformance.verdicts import Failed

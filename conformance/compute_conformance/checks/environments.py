@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from compute_conformance.bench import Bench, environments_of
+from compute_conformance.bench import Bench
 from compute_conformance.checking import check
 from compute_conformance.checks.discovery import ADDRESS
 from compute_conformance.consumers import ENVIRONMENTS
-from compute_conformance.exchanges import Answer
+from compute_conformance.exchanges import Answer, environments_of
 from compute_conformance.verdicts import Contested, Unsupported, expect, given
 
 NOWHERE: Final = 987_654_321  # a chain that nobody serves

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from compute_conformance.bench import FINAL, Bench, final
+from compute_conformance.bench import FINAL, Bench, Started, final
 from compute_conformance.checking import check
 from compute_conformance.checks.job import TEXTS, seconds
 from compute_conformance.consumers import Consumer
@@ -19,6 +19,10 @@ WORD: Final = "said-before-the-failure"
 FAILING: Final = (say(WORD), fail(CODE))
 
 
+def _ends(bench: Bench, started: Started) -> None:
+    bench.held_to(started, final, "to end", bench.profile.limits.finish)
+
+
 def log_index(job: Mapping[str, Any]) -> int | None:
     """The place of the algorithm's log among the results."""
     results = job.get("results") or ()
@@ -28,7 +32,7 @@ def log_index(job: Mapping[str, Any]) -> int | None:
 @check("CE-LIFE-ENDS")
 def gets_final(bench: Bench) -> None:
     """An ordinary job, until dateFinished or a final status."""
-    bench.held_to_end(bench.start())
+    _ends(bench, bench.start())
 
 
 @check("CE-LIFE-CODES")
@@ -104,7 +108,7 @@ def shows_running(bench: Bench) -> None:
 @check("CE-LIFE-FAILED-ENDS")
 def failed_ends(bench: Bench) -> None:
     """An algorithm that exits with a code other than 0."""
-    bench.held_to_end(bench.start(bench.profile.script(fail(CODE))))
+    _ends(bench, bench.start(bench.profile.script(fail(CODE))))
 
 
 @check("CE-LIFE-FAILED-LOG")
