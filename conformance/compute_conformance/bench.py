@@ -291,7 +291,7 @@ class Bench:
         return job
 
     def clean(self) -> list[str]:
-        """Delete its jobs; returns the ids of those that stay. Unreachable where that is given up."""
+        """Delete its jobs; returns the ids of those that stay; Unreachable if it is given up."""
         for one in [*self.started]:
             if self.purse.lost:
                 raise Unreachable(self.purse.lost)
