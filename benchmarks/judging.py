@@ -15,14 +15,15 @@ from tests.conformance.reference import profile, reference
 
 QUICK, FULL = Effort.QUICK, Effort.FULL
 ROUNDS = {QUICK: 3, FULL: 1}
-LOCAL = """
+PLACES = 4  # jobs at once, and so many checks
+LOCAL = f"""
 [server]
 port = 0
 data_dir = "data"
 [[environments]]
 id = "local"
 backend = "local"
-maxJobs = 4
+maxJobs = {PLACES}
 """
 HERE = {QUICK: 3.0, FULL: 20.0}  # seconds at the most, in this process
 LIVE = {QUICK: 10.0, FULL: 60.0}
@@ -70,4 +71,4 @@ def serving(folder: Path) -> Iterator[Judge]:
     configuration.write_text(LOCAL)
     words = ["serve", "--config", str(configuration), "--conformance-profile", str(granted)]
     with running("compute_ref", words, folder) as server:
-        yield partial(run, f"http://{server.netloc}", load(granted))
+        yield partial(run, f"http://{server.netloc}", load(granted), workers=PLACES)
