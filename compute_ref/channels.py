@@ -92,6 +92,27 @@ class Channel(HTTPChannel):
         self._dropped += len(data)
         return True
 
+    def write_soon(self, data: Any) -> int:
+        """Send what the socket takes at once, and keep only the rest for the loop to send.
+
+        With waitress alone the loop turns without rest while an answer is being sent: to it the
+        socket is writable, and the answer still there.
+        """
+        total = len(data)
+        if isinstance(data, bytes) and total:
+            with self.outbuf_lock:
+                data = data[self._sent_at_once(data) :]
+        super().write_soon(data)
+        return total
+
+    def _sent_at_once(self, data: bytes) -> int:
+        if self.total_outbufs_len or not self.connected:
+            return 0
+        try:
+            return int(self.send(data, do_close=False))
+        except OSError:  # found again, and dealt with, where the rest is sent
+            return 0
+
     def handle_close(self) -> None:
         """Close, or first say that nothing more comes and hear the sender out."""
         if self.unread and not self._lingering and self._said_all():
