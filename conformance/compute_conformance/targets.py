@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from http.client import HTTPResponse
+from http.client import HTTPResponse, RemoteDisconnected
 from io import BufferedReader, RawIOBase
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -119,11 +119,22 @@ class _Bounded(RawIOBase):
         super().close()
 
 
+class _Lines(BufferedReader):
+    """Tells of an end within a head, which http.client takes for the end of the head."""
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """The next line, whole or as long as `size`."""
+        line = super().readline(size)
+        if not line.endswith(b"\n") and len(line) != size:
+            raise RemoteDisconnected("the connection was closed before the answer's head was whole")
+        return line
+
+
 class _Response(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
         self.fp.close()
-        self.fp = BufferedReader(_Bounded(sock))
+        self.fp = _Lines(_Bounded(sock))
 
 
 class _Connection(urllib3.connection.HTTPConnection):

@@ -98,6 +98,9 @@ HOSTILE = {
         NO_ANSWER,
     ),
     "breaks off": (says(ANSWER, b"Content-Length: 50\r\n\r\n[]"), NO_ANSWER),
+    "breaks off in its head": (says(ANSWER, b"X: y\r\n"), NO_ANSWER),
+    "breaks off in its first line": (says(b"HTTP/1.1 200 OK"), NO_ANSWER),
+    "breaks off in a header": (says(ANSWER, b"Content-Type: text/html\r\nContent-Le"), NO_ANSWER),
     "lies of its length": (says(ANSWER, b"Content-Length: -5x\r\n\r\n{}"), NO_SERVER),
     "redirects in a circle": (
         says(b"HTTP/1.1 302 Found\r\nLocation: /api/services/computeEnvironments\r\n\r\n"),
