@@ -18,6 +18,7 @@ from compute_ref_local.manner import Manner, cores_for
 from compute_ref_local.pidfds import Supervisor
 from compute_ref_local.sandbox import Sources, home
 from compute_ref_local.supervision.child import FILTER
+from compute_ref_local.supervision.durably import keep_room
 from compute_ref_local.supervision.orders import Orders
 
 PROGRAM: Final = (
@@ -81,19 +82,23 @@ def orders(
 def start(told: Orders, control: Control, lock: int, user_lock: int | None) -> Supervisor:
     """Start a supervisor, make it sure to be found again, then tell it to go.
 
-    It inherits both locks. Until it has its orders whole, it starts nothing.
+    It inherits both locks. Until it has its orders whole, it starts nothing. OSError, and nothing
+    of it is left, where one of this cannot be done, or where there is no room for the run's end.
     """
+    keep_room(told["exit"])
     reading, writing = os.pipe2(os.O_CLOEXEC)
-    try:
-        pid = _spawn(control, reading, lock, user_lock)
-        supervisor = Supervisor.of(pid, told["uid"], told["group"] or None)
-        control.write_supervisor(supervisor)
-    except BaseException:
-        os.close(writing)
-        raise
-    finally:
-        os.close(reading)
     with os.fdopen(writing, "wb") as pipe:
+        try:
+            pid = _spawn(control, reading, lock, user_lock)
+        finally:
+            os.close(reading)
+        supervisor = Supervisor.of(pid, told["uid"], told["group"] or None)
+        try:
+            control.write_supervisor(supervisor)
+        except OSError:
+            pipe.close()
+            os.waitpid(pid, 0)
+            raise
         marshal.dump(dict[str, Any](**told), pipe)
     return supervisor
 

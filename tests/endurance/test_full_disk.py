@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from compute_ref.clock import Clock
+from compute_ref.jobs.model import FinishReason
 from compute_ref.jobs.store import Store
 from compute_ref.refusals import StoreUnavailable
 from tests.compute_ref.jobs.builders import ROOMY, job, plan
@@ -216,6 +217,7 @@ def test_a_disk_that_fills_up_again_and_again_loses_no_acknowledged_job(
     tell(f"{ROUNDS} full disks: {accepted} jobs kept, {refused} starts refused; {dict(reasons)}")
     assert accepted
     assert refused
+    assert FinishReason.LOST not in reasons
 
 
 @dataclass

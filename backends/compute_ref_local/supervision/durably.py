@@ -16,7 +16,10 @@ def create(path: str) -> None:
 
 
 def keep_room(path: str) -> None:
-    """Take the room now for what this process is to write to `path`: the disk may be full then."""
+    """Take the room now for what is to be written to `path`: the disk may be full then.
+
+    OSError where there is none.
+    """
     with open(_draft(path), "wb") as file:
         os.posix_fallocate(file.fileno(), 0, ROOM)
 
@@ -41,4 +44,4 @@ def _sync_names(path: str) -> None:
 
 
 def _draft(path: str) -> str:
-    return f"{path}.{os.getpid()}"
+    return f"{path}.draft"

@@ -10,7 +10,7 @@ import sys
 
 from .asking import stop_grace
 from .beginning import Begun
-from .durably import create, keep_room
+from .durably import create
 from .kernel import CHILD_SUBREAPER, prctl
 from .signals import signal
 
@@ -42,7 +42,6 @@ def main() -> None:
 
 def _run(orders: Orders, wakeup: int) -> None:
     """What is needed only once the algorithm has begun is imported while it does."""
-    keep_room(orders["exit"])
     create(orders["started"])
     os.close(int(sys.argv[-1]))
     begun = Begun(orders)

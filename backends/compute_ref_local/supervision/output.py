@@ -46,8 +46,9 @@ class Output:
         """Nothing of the algorithm's was said: give the words of its surroundings to the server."""
         size = os.fstat(self._file).st_size
         with open(f"/proc/self/fd/{self._file}", "rb") as file:
-            os.write(2, file.read(size))
+            said = file.read(size)
         os.ftruncate(self._file, 0)
+        _write(2, said)
 
     def _keep(self, data: bytes) -> None:
         if self._left < 0 or not data:
@@ -56,7 +57,14 @@ class Output:
         self._write(fits + (CUT if self._left < 0 else b""))
 
     def _write(self, data: bytes) -> None:
-        try:
-            os.write(self._file, data)
-        except OSError:  # a full disk must not end the supervision
+        if not _write(self._file, data):
             self._left = -1
+
+
+def _write(file: int, data: bytes) -> bool:
+    """Whether the disk took it: a full one must not end the supervision."""
+    try:
+        os.write(file, data)
+    except OSError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from compute_ref.plugins import Exit, ExitReason
+from compute_ref.plugins import Exit, ExitReason, Run
 from compute_ref_local.sandbox import Bubblewrap, Sources
 from tests.backends.local.attempts import REPORT, reported
 from tests.backends.local.conftest import Place
@@ -250,18 +250,31 @@ def test_what_bubblewrap_says_of_this_machine_is_not_for_the_consumer(place: Pla
     assert place.finish(run) == Exit(0)
 
 
-def test_an_algorithm_that_cannot_be_started_at_all_is_the_backends_fault(
-    tmp_path: Path, place: Place
-) -> None:
+def unstartable(tmp_path: Path, place: Place) -> Run:
+    """A run for which bubblewrap is to show a path that is gone."""
     extra = tmp_path / "extra"
     extra.mkdir()
     place.options = {"sandbox": "require", "bind": [str(extra)]}
     place.backend = place.another_backend()
     place.backend.check()
     extra.rmdir()
-    run = place.run("echo never")
+    return place.run("echo never")
+
+
+def test_an_algorithm_that_cannot_be_started_at_all_is_the_backends_fault(
+    tmp_path: Path, place: Place
+) -> None:
+    run = unstartable(tmp_path, place)
     end = place.finish(run)
     assert end.reason is ExitReason.BACKEND
     assert "could not be started" in place.log(run)
     assert str(tmp_path) not in place.log(run) + end.message
-    assert str(extra) in (run.folders.control / "supervisor.log").read_text()
+    assert str(tmp_path) in (run.folders.control / "supervisor.log").read_text()
+
+
+def test_a_full_disk_does_not_hide_that_an_algorithm_could_not_be_started(
+    tmp_path: Path, place: Place
+) -> None:
+    run = unstartable(tmp_path, place)
+    (run.folders.control / "supervisor.log").symlink_to("/dev/full")
+    assert place.finish(run).reason is ExitReason.BACKEND

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
+from compute_ref.plugins import BackendUnavailable, Exit
 from tests.backends.local.conftest import Place
 from tests.backends.local.launching import LAUNCHER
 
@@ -37,6 +41,10 @@ def killed(place: Place, below: str) -> None:
     assert server.returncode == -9
 
 
+def no_room(*_: Any) -> NoReturn:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def left(place: Place) -> list[str]:
     return [path.name for path in place.data_dir.glob("local/*/*")]
 
@@ -62,10 +70,33 @@ def test_a_record_that_the_disk_does_not_take_leaves_nothing(
 ) -> None:
     from compute_ref.plugins.control import write
 
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", no_room)
     with pytest.raises(OSError, match="No space"):
         write(place.data_dir.parent / "record", "{}")
     assert not list(place.data_dir.parent.glob(".record*"))
+
+
+def test_a_run_whose_end_would_find_no_room_is_not_begun_until_there_is_room(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.backend.check()
+    run = place.run("exit 7")
+    with monkeypatch.context() as full:
+        full.setattr(os, "posix_fallocate", no_room)
+        with pytest.raises(BackendUnavailable, match="No space"):
+            place.backend.launch(run)
+    assert place.finish(run) == Exit(7)
+
+
+def test_a_supervisor_that_the_disk_does_not_let_be_recorded_has_ended(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.backend.check()
+    run = place.run("exit 7")
+    with monkeypatch.context() as full:
+        full.setattr(Path, "replace", no_room)
+        with pytest.raises(BackendUnavailable, match="No space"):
+            place.backend.launch(run)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert place.finish(run) == Exit(7)
