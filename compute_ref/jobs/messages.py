@@ -42,15 +42,15 @@ def plain(text: str) -> str:
 class Messages:
     """The server's lines about one run, kept in `folder`, which no algorithm can write.
 
-    `deleted` tells whether the job is gone, and with it everybody who would read them.
+    `over` tells whether nobody would read another one: the logs are published, or the job is gone.
     """
 
     def __init__(
-        self, folder: Path, clock: Clock, deleted: Callable[[], bool] = lambda: False
+        self, folder: Path, clock: Clock, over: Callable[[], bool] = lambda: False
     ) -> None:
         self._folder = folder
         self._clock = clock
-        self._deleted = deleted
+        self._over = over
 
     def add(self, kind: ResultType, text: str) -> None:
         """Write one line; a disk that takes none costs the line, not the job."""
@@ -59,7 +59,7 @@ class Messages:
             with (self._folder / LOG_NAMES[kind]).open("a", encoding="utf-8") as lines:
                 lines.write(f"{at} {plain(text)}\n")
         except OSError as error:
-            if self._deleted():
+            if self._over():
                 return
             log.warning("a line of a job's log could not be written: %s", error.strerror)
 

@@ -111,7 +111,7 @@ class Turn:
         self.given_up = threading.Event()
         self.folders = house.workspaces.run(job.job_id, job.run)
         self.draft = house.workspaces.draft(job.job_id, job.run)
-        self.messages = Messages(self.folders.root / "messages", house.clock, self.deleted)
+        self.messages = Messages(self.folders.root / "messages", house.clock, self.over)
         self.notices = Notices(house.hooks)
         self.mailbox = Mailbox(
             house.clock,
@@ -119,13 +119,13 @@ class Turn:
             alive=job.launched is not None and job.status < Status.FILTERING,
         )
 
-    def deleted(self) -> bool:
-        """Whether the job is gone, or going, by a delete."""
+    def over(self) -> bool:
+        """Whether this run has its results, or is gone, or going, by a delete."""
         try:
-            self.house.store.get(self.ticket[0])
+            job = self.house.store.get(self.ticket[0])
         except JobUnknown:
             return True
-        return False
+        return job.final or job.run != self.ticket[1]
 
     def change(self, change: Change, *, sync: bool = False) -> Job:
         """Store a change of this run; raises Left where it is not ours to change any more."""

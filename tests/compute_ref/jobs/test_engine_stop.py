@@ -25,6 +25,11 @@ def delete(world: World, job_id: str) -> None:
     world.engine.delete([job_id])
 
 
+def stop_and_clean(world: World, job_id: str) -> None:
+    stop(world, job_id)
+    world.await_idle()
+
+
 def remove_folders(world: World, job_id: str) -> None:
     world.workspaces.remove(job_id)
 
@@ -141,7 +146,9 @@ def test_a_deleted_job_leaves_nothing(world: World, lines: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize(
-    ("remove", "warnings"), [(delete, 0), (remove_folders, 1)], ids=["deleted", "only its folders"]
+    ("remove", "warnings"),
+    [(delete, 0), (stop_and_clean, 0), (remove_folders, 1)],
+    ids=["deleted", "final", "only its folders"],
 )
 def test_a_line_that_nobody_is_left_to_read_is_not_missed(
     world: World,
