@@ -156,9 +156,12 @@ class Supervision:
             self.kill()
 
     def ask_inner(self) -> None:
-        """TERM to those that had none yet: an algorithm may begin more while it is asked to end."""
-        new = set(self.inner()) - self.asked
-        self.asked |= new
+        """TERM to those that had none yet: an algorithm may begin more while it is asked to end.
+
+        Parents first: one that saw its child end before its own TERM could take its work for done.
+        """
+        new = [pid for pid in self.inner() if pid not in self.asked]
+        self.asked.update(new)
         send(new, signal.SIGTERM)
 
     def inner(self) -> list[int]:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from compute_ref.plugins import Exit, ExitReason
+from compute_ref_local.supervision import watch
 from tests.backends.local.conftest import Place
 
 MIB = 2**20
@@ -242,6 +243,23 @@ def test_a_stop_lets_an_algorithm_that_listens_end_in_its_own_way(place: Place) 
     assert place.wait(handle, 0) == Exit(0)
     assert place.output(run, "saved") == "saved\n"
     assert place.log(run).endswith("last\n")
+
+
+def test_a_stop_is_told_to_parents_before_their_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who learns first that its child has ended may take that for the end of its work."""
+    family = [9, 8, 1]  # parents first: numbers are used again
+
+    class Stopped(watch.Supervision):
+        def __init__(self) -> None:
+            self.asked = set()
+
+        def inner(self) -> list[int]:
+            return family
+
+    told: list[int] = []
+    monkeypatch.setattr(watch, "send", lambda pids, number: told.extend(pids))
+    Stopped().ask_inner()
+    assert told == family
 
 
 def test_a_stop_reaches_what_the_entrypoint_begins_after_it(place: Place) -> None:
