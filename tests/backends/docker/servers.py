@@ -85,11 +85,11 @@ def prepare(folder: Path, docker: str, **told: Any) -> Path:
 class Server:
     """``compute-ref serve`` as a process of its own."""
 
-    def __init__(self, configuration: Path) -> None:
+    def __init__(self, configuration: Path, *words: str) -> None:
         self.log = configuration.with_name("server.log")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "compute_ref", "serve", "--config", str(configuration)],
+                [sys.executable, "-m", "compute_ref", "serve", "--config", configuration, *words],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -108,8 +108,8 @@ class Server:
 
 
 @contextmanager
-def serving(configuration: Path) -> Iterator[Server]:
-    server = Server(configuration)
+def serving(configuration: Path, *words: str) -> Iterator[Server]:
+    server = Server(configuration, *words)
     try:
         yield server
     finally:

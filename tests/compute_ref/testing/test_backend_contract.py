@@ -12,9 +12,16 @@ import compute_ref.testing.backend_contract as contract
 from compute_ref.testing.backend_contract.limiting import TRIED
 from compute_ref_local import LocalBackend
 from tests.backends.local.tried import tried
-from tests.compute_ref.testing import liars
+from tests.compute_ref.testing import bent, liars
 
 pytest_plugins = ["pytester"]
+
+LIARS = {
+    name: f"{module.__name__.rpartition('.')[2]}.{name}"
+    for module in (bent, liars)
+    for name, kind in vars(module).items()
+    if isinstance(kind, type) and kind.__module__ == module.__name__
+}
 
 SUITE = """
 from pathlib import Path
@@ -24,7 +31,7 @@ from compute_ref.plugins import Image
 from compute_ref.testing.backend_contract import BackendContract
 from compute_ref_local import LocalBackend
 from tests.backends.local.tried import tried
-from tests.compute_ref.testing import liars
+from tests.compute_ref.testing import bent, liars
 
 
 class TestIt(BackendContract):
@@ -140,19 +147,14 @@ def try_out(pytester: pytest.Pytester, data_dir: Path) -> Try:
 @pytest.mark.parametrize(("liar", "test", "said"), CAUGHT)
 def test_it_is_caught(try_out: Try, liar: str, test: str, said: str) -> None:
     image = "Image('base', '1', '')" if liar == "RunsAnyImage" else "None"
-    outcome = try_out(f"liars.{liar}", test, image=image)
+    outcome = try_out(LIARS[liar], test, image=image)
     found = outcome.parseoutcomes()
     assert (found.get("failed"), found.get("passed")) == (1, None)
     assert said in outcome.stdout.str()
 
 
 def test_no_liar_is_left_out() -> None:
-    kinds = {
-        name
-        for name, kind in vars(liars).items()
-        if getattr(kind, "__module__", "") == liars.__name__ and isinstance(kind, type)
-    }
-    assert kinds - {"Altered"} == {liar for liar, _, _ in CAUGHT}
+    assert set(LIARS) - {"Altered"} == {liar for liar, _, _ in CAUGHT}
 
 
 def test_an_honest_backend_passes_there(try_out: Try) -> None:
@@ -163,7 +165,7 @@ def test_an_honest_backend_passes_there(try_out: Try) -> None:
 
 
 def test_what_is_declared_not_to_hold_must_be_said_and_is_not_tried(try_out: Try) -> None:
-    modest = try_out("liars.Modest", "test_too_much_memory", not_held="{'memory'}")
+    modest = try_out(LIARS["Modest"], "test_too_much_memory", not_held="{'memory'}")
     assert modest.parseoutcomes()["passed"] == 1
 
 
