@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -93,10 +94,16 @@ def test_a_supervisor_that_the_disk_does_not_let_be_recorded_has_ended(
 ) -> None:
     place.backend.check()
     run = place.run("exit 7")
+    supervisors: list[int] = []
+
+    def refused(draft: Path, target: Path) -> NoReturn:
+        supervisors.append(json.loads(draft.read_text())[0])
+        no_room()
+
     with monkeypatch.context() as full:
-        full.setattr(Path, "replace", no_room)
+        full.setattr(Path, "replace", refused)
         with pytest.raises(BackendUnavailable, match="No space"):
             place.backend.launch(run)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    (pid,) = supervisors
+    assert not Path(f"/proc/{pid}").exists()
     assert place.finish(run) == Exit(7)
