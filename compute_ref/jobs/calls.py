@@ -36,7 +36,7 @@ class Call(Generic[T]):
         self._error: BaseException | None = None
         self._mailbox = mailbox
         self._function = function
-        begin_thread(title, self._work)
+        self._thread = begin_thread(title, self._work)
 
     def _work(self) -> None:
         try:
@@ -44,6 +44,10 @@ class Call(Generic[T]):
         except BaseException as error:  # handed to the caller by result()
             self._error = error
         self._mailbox.deliver(lambda: setattr(self, "done", True))
+
+    def part(self, seconds: float) -> None:
+        """Wait so many seconds of real time, at most, until it is over."""
+        self._thread.join(seconds)
 
     def result(self) -> T:
         """What the call returned; raises what it raised."""

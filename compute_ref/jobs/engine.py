@@ -24,7 +24,7 @@ from compute_ref.jobs.model import Job
 from compute_ref.jobs.publishing import stopped_early
 from compute_ref.jobs.reconcile import first_phase, in_order, under_way
 from compute_ref.jobs.removal import remove_everywhere
-from compute_ref.jobs.turn import House, Jobs, Phase, Provision, Ticket, Turn
+from compute_ref.jobs.turn import PARTING, House, Jobs, Phase, Provision, Ticket, Turn
 from compute_ref.jobs.workspace import Workspaces
 from compute_ref.plugins import Backend
 from compute_ref.refusals import JobUnknown, StoreUnavailable, SystemShort
@@ -32,8 +32,6 @@ from compute_ref.settings import Deadlines, Environment, Retention
 
 #: seconds beyond the grace in which a stop is answered
 BEYOND_GRACE: Final = 1.0
-#: seconds of real time in which workers put their jobs down when the server closes
-PARTING: Final = 1.0
 
 log = logging.getLogger(__name__)
 

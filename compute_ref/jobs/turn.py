@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from pluggy import HookCaller
 
@@ -28,6 +28,9 @@ from compute_ref.settings import Deadlines, Environment
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+#: seconds of real time in which a call comes back that its job is taken from
+PARTING: Final = 1.0
 
 Ticket = tuple[str, int]
 Change = Callable[[Job], Job]
@@ -190,6 +193,10 @@ class Turn:
         except DeadlinePassed:
             log.error("job %s: %s did not come back in %g s", self.ticket[0], title, seconds)
             raise CallFailed(f"{title} did not come back in {seconds:g} seconds") from None
+        except Left:  # what is under way may write where somebody is about to remove all
+            self.cancel.set()
+            call.part(PARTING)
+            raise
         return self.answer(title, call, expected)
 
     def ask_plugins(self, title: str, hook: HookCaller, seconds: float, **about: object) -> Any:

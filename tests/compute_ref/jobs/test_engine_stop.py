@@ -197,3 +197,22 @@ def test_deletes_that_race_with_the_run_leave_no_record_folder_or_run(world: Wor
     world.await_idle()
     assert world.backend.runs == {}
     assert world.store.unfinished() == []
+
+
+def test_a_closed_engine_writes_no_inputs_any_more(world: World) -> None:
+    fetching, over = threading.Event(), threading.Event()
+
+    def slow(
+        plan: Plan, folders: Folders, cancel: threading.Event, log: Callable[[str], None]
+    ) -> None:
+        fetching.set()
+        assert cancel.wait(20)
+        threading.Event().wait(0.3)  # as a read that has to come back first
+        (folders.inputs / "late").write_text("written as it is told to give up")
+        over.set()
+
+    world.provide_data = slow
+    world.submit()
+    assert fetching.wait(20)
+    world.engine.close()
+    assert over.is_set()
