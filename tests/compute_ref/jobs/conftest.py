@@ -27,6 +27,11 @@ from compute_ref.testing.instant import InstantBackend
 
 DID = "did:op:" + "a" * 64
 OWNER = "0x" + "1" * 40
+TITLES = {
+    *("name", "find", "launch", "wait", "stop", "remove", "provisioning"),
+    *("collecting the outputs", "filtering the results", "storing the results"),
+    *("publishing the results", "storing the logs"),
+}
 PATIENCE = 120  # seconds of real time, after which a test gives up
 
 
@@ -40,6 +45,21 @@ class Waited(MovedClock):
         if not ready():
             self.advance(until - self.ticks())
         return bool(ready())
+
+
+class Lasting:
+    """A call that comes back once it has lasted `seconds`, on the thread that waits for it."""
+
+    def __init__(self, clock: MovedClock, function: Callable[[], Any], seconds: float) -> None:
+        self._clock, self._function = clock, function
+        self._back = clock.ticks() + seconds
+
+    @property
+    def done(self) -> bool:
+        return self._clock.ticks() >= self._back
+
+    def result(self) -> Any:
+        return self._function()
 
 
 class Watcher:
@@ -277,6 +297,33 @@ def world(make_world: MakeWorld) -> World:
 def closed_world(make_world: MakeWorld) -> World:
     """A world whose engine is not open yet."""
     return make_world()
+
+
+@pytest.fixture
+def waiting_world(closed_world: World) -> World:
+    """A world with no other threads: its time passes only where a worker waits, and at once."""
+    closed_world.clock = Waited()
+    return closed_world
+
+
+MakeTurn = Callable[..., Turn]
+
+
+@pytest.fixture
+def make_turn(waiting_world: World, monkeypatch: pytest.MonkeyPatch) -> MakeTurn:
+    """Turns whose calls last no time, or so many seconds as is said of their titles."""
+
+    def made(job_id: str = "", **seconds: float) -> Turn:
+        turn = waiting_world.turn(job_id or waiting_world.accept())
+
+        def begin(title: str, function: Callable[[], Any]) -> Lasting:
+            assert title in TITLES
+            return Lasting(waiting_world.clock, function, seconds.get(title, 0))
+
+        monkeypatch.setattr(turn, "begin", begin)
+        return turn
+
+    return made
 
 
 def assert_readable(job: Job) -> None:

@@ -1,0 +1,98 @@
+"""What an algorithm left becomes results only where everything before went well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from compute_ref.jobs.endings import COMPLETED, LOST, Ending
+from compute_ref.jobs.model import FinishReason, Job, Status
+from compute_ref.jobs.publishing import concluded, filter_outputs, publish, publish_logs
+from compute_ref.jobs.turn import Phase, Turn
+from compute_ref.plugins import hookimpl
+from tests.compute_ref.jobs.conftest import MakeTurn, World
+
+
+@pytest.fixture
+def turn(make_turn: MakeTurn, waiting_world: World) -> Turn:
+    """A run whose algorithm has just ended and left one file."""
+    turn = make_turn(waiting_world.left_at(40, passed=(10, 20, 30)))
+    (turn.folders.outputs / "a").write_text("1")
+    return turn
+
+
+def through(turn: Turn, phase: Phase | None) -> Job:
+    while phase is not None:
+        phase = phase(turn)
+    return turn.job
+
+
+def test_outputs_that_can_be_relied_on_are_filtered(turn: Turn) -> None:
+    assert concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)) is filter_outputs
+    assert turn.job.status is Status.FILTERING
+    assert [result.filename for result in through(turn, filter_outputs).results][:1] == ["a"]
+
+
+def test_outputs_that_cannot_are_not_and_the_job_was_never_at_50(turn: Turn) -> None:
+    assert concluded(turn, Ending(FinishReason.LOST, LOST, sound=False)) is publish_logs
+    assert turn.job.status is Status.PUBLISHING
+    job = through(turn, publish_logs)
+    assert job.status is Status.COMPLETED
+    assert [result.filename for result in job.results] == ["algorithm.log", "configuration.log"]
+    assert 50 not in [passage.status for passage in job.history]
+
+
+class Filter:
+    """A filter that remembers what it was asked about, and may fail."""
+
+    def __init__(self, fails: bool) -> None:
+        self.fails = fails
+        self.asked: list[tuple[str, list[str]]] = []
+
+    @hookimpl
+    def filter_results(self, job: Job, folder: Path) -> None:
+        self.asked.append((job.job_id, [path.name for path in folder.iterdir()]))
+        if self.fails:
+            raise RuntimeError("/srv/secret")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_filter_sees_job_and_files_and_what_it_does_not_pass_is_not_published(
+    turn: Turn, waiting_world: World, fails: bool
+) -> None:
+    plugin = Filter(fails)
+    waiting_world.plugins.register(plugin)
+    job = through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
+    assert plugin.asked == [(job.job_id, ["a"])]
+    assert ("a" in [result.filename for result in job.results]) is not fails
+    assert ("filtering the results failed" in job.finish_message) is fails
+    assert job.finish_reason is (FinishReason.FILTERING if fails else FinishReason.COMPLETED)
+
+
+class Publisher:
+    """A plug-in that cannot publish."""
+
+    @hookimpl
+    def publish_results(self) -> None:
+        raise RuntimeError("/srv/secret")
+
+
+def test_results_that_a_plugin_cannot_publish_are_kept_here(
+    turn: Turn, waiting_world: World
+) -> None:
+    waiting_world.plugins.register(Publisher())
+    concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED))
+    job = through(turn, filter_outputs)
+    assert job.finish_reason is FinishReason.COMPLETED
+    assert waiting_world.result(job, "a") == b"1"
+    said = waiting_world.result(job, "publish.log").decode()
+    assert "publishing the results failed. The results are kept here" in said
+
+
+def test_results_that_cannot_be_stored_are_not_published(turn: Turn) -> None:
+    """The collected files are gone: nothing is there to be put in place."""
+    turn.enter(Status.FILTERING)
+    assert publish(turn) is publish_logs
+    assert turn.job.finish_reason is FinishReason.BACKEND
+    assert "storing the results failed" in turn.job.finish_message

@@ -1,0 +1,101 @@
+"""An algorithm that runs: found again, waited for, ended by force."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from compute_ref.jobs.endings import STOPPED
+from compute_ref.jobs.launching import describe
+from compute_ref.jobs.model import FinishReason
+from compute_ref.jobs.publishing import filter_outputs, publish_logs
+from compute_ref.jobs.running import resume, watch
+from compute_ref.jobs.turn import Turn
+from compute_ref.plugins import Handle
+from tests.compute_ref.jobs.conftest import MakeTurn, World
+
+
+@pytest.fixture
+def running(waiting_world: World) -> str:
+    """A job whose algorithm runs, as the server before left it."""
+    job_id = waiting_world.left_at(40, "stay", passed=(10, 20, 30))
+    turn = waiting_world.turn(job_id)
+    waiting_world.backend.launch(describe(turn, waiting_world.store.plan(job_id)))
+    return job_id
+
+
+def test_a_run_is_found_and_watched(
+    make_turn: MakeTurn, waiting_world: World, running: str
+) -> None:
+    turn = make_turn(running)
+    phase = resume(turn)
+    assert isinstance(phase, partial)
+    assert phase.func is watch
+    assert phase.keywords["handle"] == Handle(waiting_world.launched(running))
+
+
+def test_a_run_that_cannot_be_looked_for_now_is_stopped_on_request(
+    make_turn: MakeTurn, waiting_world: World, running: str
+) -> None:
+    turn = make_turn(running, find=100)
+    turn.mailbox.ask_stop()
+    assert resume(turn) is filter_outputs
+    assert turn.job.finish_reason is FinishReason.STOPPED
+    assert turn.job.finish_message == STOPPED
+    assert waiting_world.backend.running == 0
+
+
+def test_a_run_that_the_backend_fails_to_find_is_ended(
+    make_turn: MakeTurn, waiting_world: World, running: str
+) -> None:
+    turn = make_turn(running)
+    waiting_world.backend.runs[waiting_world.launched(running)].told = [["raise", "find"]]
+    assert resume(turn) is publish_logs
+    assert turn.job.finish_reason is FinishReason.BACKEND
+    assert "find failed" in turn.job.finish_message
+    assert waiting_world.backend.running == 0
+
+
+def test_a_run_that_is_never_found_was_looked_for_as_long_as_a_launch_may_take(
+    make_turn: MakeTurn, waiting_world: World, running: str
+) -> None:
+    turn = make_turn(running, find=10**6)
+    resume(turn)
+    assert "find did not come back in time" in turn.job.finish_message
+    assert waiting_world.clock.ticks() == waiting_world.deadlines.launch
+
+
+def forced(turn: Turn, world: World) -> list[tuple[str, float]]:
+    """Ask for a stop of a run that is watched; what its backend was told to stop."""
+    stopped: list[tuple[str, float]] = []
+    stop = world.backend.stop
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            world.backend, "stop", lambda *about: (stopped.append(about), stop(*about)) and None
+        )
+        turn.mailbox.ask_stop()
+        turn.mailbox.deliver(lambda: None)
+        watch(turn, handle=Handle(world.launched(turn.ticket[0])))
+    return stopped
+
+
+def test_a_stop_is_asked_with_its_grace_and_may_take_as_long_as_a_call_beyond_it(
+    make_turn: MakeTurn, waiting_world: World, running: str
+) -> None:
+    deadlines = waiting_world.deadlines
+    seconds = deadlines.stop_grace + deadlines.backend_call
+    turn = make_turn(running, wait=1, stop=seconds)
+    stopped = forced(turn, waiting_world)
+    assert stopped == [(turn.job.launched, deadlines.stop_grace)]
+    assert (turn.job.status, turn.job.exit_code) == (50, 143)
+
+
+@pytest.mark.parametrize("verb", ["stop", "wait"])
+def test_outputs_of_a_run_whose_end_is_not_confirmed_are_not_collected(
+    make_turn: MakeTurn, waiting_world: World, running: str, verb: str
+) -> None:
+    turn = make_turn(running, **{"wait": 1, verb: 10**6})
+    forced(turn, waiting_world)
+    assert turn.job.status == 60
+    assert turn.job.finish_reason is FinishReason.STOPPED
