@@ -24,6 +24,7 @@ from compute_ref.plugins import Folders, hookimpl, hookspecs, run_name
 from compute_ref.settings import Deadlines, Environment, Queue, Retention
 from compute_ref.testing.clock import MovedClock
 from compute_ref.testing.instant import InstantBackend
+from tests.compute_ref.jobs.provided import Place
 
 DID = "did:op:" + "a" * 64
 OWNER = "0x" + "1" * 40
@@ -297,6 +298,12 @@ def world(make_world: MakeWorld) -> World:
 def closed_world(make_world: MakeWorld) -> World:
     """A world whose engine is not open yet."""
     return make_world()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Where a run's inputs and algorithm are put in place."""
+    return Place(tmp_path)
 
 
 @pytest.fixture

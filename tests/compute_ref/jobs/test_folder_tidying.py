@@ -144,8 +144,8 @@ def test_a_checkpoint_of_another_file_is_replaced_at_the_end(tmp_path: Path, sma
     for one, size in ((former, 1_000), (held, 1_100)):
         one.write(size)
         one.close()
-    held.disk.files[CHECKPOINT] = former.disk.files[CHECKPOINT]
-    again = Held(tmp_path / "held", held.disk)
+    files = {**held.disk.files, CHECKPOINT: former.disk.files[CHECKPOINT]}
+    again = Held(tmp_path / "held", FallibleDisk(files))
     again.close()
     assert again.replaced() == [CHECKPOINT + ".new"]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from compute_ref.assets.plan import Dataset
-from compute_ref.jobs.launching import describe, launch, limits, variables
+from compute_ref.jobs.launching import describe, launch, limits, name_run, variables
 from compute_ref.jobs.model import FinishReason, ResultType, Status
 from compute_ref.jobs.publishing import publish_logs
 from compute_ref.jobs.turn import Turn
@@ -78,6 +78,18 @@ def logged(turn: Turn) -> str:
     return turn.messages.of(ResultType.CONFIGURATION_LOG).decode()
 
 
+@pytest.mark.parametrize(("how", "said"), [("raise", "name failed"), ("lie", "no name")])
+def test_a_run_without_a_name_is_not_launched(
+    make_turn: MakeTurn, waiting_world: World, how: str, said: str
+) -> None:
+    waiting_world.backend.tell(f"{how} name")
+    turn = make_turn(waiting_world.left_at(30, launched=False, passed=(10, 20)))
+    assert name_run(turn) is publish_logs
+    assert turn.job.finish_reason is FinishReason.BACKEND
+    assert said in turn.job.finish_message
+    assert turn.job.launched is None
+
+
 @pytest.mark.parametrize("how", ["raise", "lie"])
 def test_what_a_failed_launch_may_have_started_is_stopped(
     make_turn: MakeTurn,
@@ -115,4 +127,3 @@ def test_a_stop_after_a_failed_launch_has_its_grace_and_the_time_of_a_call(
     turn = make_turn(named, stop=deadlines.stop_grace + deadlines.backend_call)
     launch(turn)
     assert "did not confirm" not in logged(turn)
-

@@ -76,6 +76,24 @@ def test_a_file_of_several_reads_is_measured_whole(outputs: Path) -> None:
     assert result.sha256 == hashlib.sha256(content).hexdigest()
 
 
+def test_a_seal_waits_for_files_and_folders_to_be_on_the_disk(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (outputs / "sub").mkdir()
+    (outputs / "sub" / "a").write_text("x")
+    synced: list[Path] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").resolve())
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    seal(outputs, sync=True)
+    assert synced == [outputs / "sub" / "a", outputs / "sub", outputs]
+    synced.clear()
+    seal(outputs, sync=False)
+    assert synced == []
+
+
 def test_another_user_cannot_reach_the_copy(outputs: Path, target: Path) -> None:
     (outputs / "sub").mkdir()
     (outputs / "sub" / "a").write_text("x")

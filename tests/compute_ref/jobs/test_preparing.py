@@ -9,6 +9,7 @@ import pytest
 from compute_ref.jobs.model import FinishReason, Status
 from compute_ref.jobs.preparing import provision_algorithm, provision_data
 from compute_ref.jobs.publishing import end
+from compute_ref.jobs.turn import Phase
 from tests.compute_ref.jobs.conftest import MakeTurn, World
 
 
@@ -27,7 +28,7 @@ from tests.compute_ref.jobs.conftest import MakeTurn, World
 def test_what_does_not_come_in_time_ends_the_job_with_what_to_do(
     make_turn: MakeTurn,
     waiting_world: World,
-    half: partial[object],
+    half: Phase,
     status: int,
     reason: FinishReason,
     said: str,

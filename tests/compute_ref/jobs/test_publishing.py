@@ -43,6 +43,18 @@ def test_outputs_that_cannot_are_not_and_the_job_was_never_at_50(turn: Turn) -> 
     assert 50 not in [passage.status for passage in job.history]
 
 
+@pytest.mark.parametrize(("written", "own"), [(None, True), ("", True), ("x", False)])
+def test_an_algorithm_that_says_nothing_has_a_log_all_the_same(
+    turn: Turn, waiting_world: World, written: str | None, own: bool
+) -> None:
+    if written is not None:
+        (turn.folders.logs / "algorithm.log").write_text(written)
+    concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED))
+    job = through(turn, filter_outputs)
+    said = waiting_world.result(job, "algorithm.log").decode()
+    assert (COMPLETED in said) is own
+
+
 class Filter:
     """A filter that remembers what it was asked about, and may fail."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from typing import NoReturn
 
 import pytest
 
 from compute_ref.jobs.endings import STOPPED
 from compute_ref.jobs.launching import describe
+from compute_ref.jobs.mailbox import Left
 from compute_ref.jobs.model import FinishReason
 from compute_ref.jobs.publishing import filter_outputs, publish_logs
 from compute_ref.jobs.running import resume, watch
@@ -66,16 +69,43 @@ def test_a_run_that_is_never_found_was_looked_for_as_long_as_a_launch_may_take(
     assert waiting_world.clock.ticks() == waiting_world.deadlines.launch
 
 
+@pytest.mark.parametrize(("allowed", "until"), [(100, 100 + 60 - 30), (0, None)])
+def test_a_run_has_its_time_and_what_a_backend_may_be_late_from_when_it_began(
+    make_turn: MakeTurn,
+    waiting_world: World,
+    running: str,
+    allowed: int,
+    until: float | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting_world.deadlines = replace(waiting_world.deadlines, run_grace=60)
+    waiting_world.environment = replace(waiting_world.environment, maxJobDuration=allowed)
+    waiting_world.clock.advance(30)
+    turn = make_turn(running)
+    limits: list[float | None] = []
+
+    def wait(ready: object, limit: float | None, **_: object) -> NoReturn:
+        limits.append(limit)
+        raise Left
+
+    monkeypatch.setattr(turn.mailbox, "wait", wait)
+    with pytest.raises(Left):
+        watch(turn, handle=Handle(waiting_world.launched(running)))
+    assert limits == [until and 30 + until]
+
+
 def forced(turn: Turn, world: World) -> list[tuple[str, float]]:
     """Ask for a stop of a run that is watched; what its backend was told to stop."""
     stopped: list[tuple[str, float]] = []
     stop = world.backend.stop
+
+    def noted(name: str, grace: float) -> None:
+        stopped.append((name, grace))
+        stop(name, grace)
+
+    turn.mailbox.ask_stop()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            world.backend, "stop", lambda *about: (stopped.append(about), stop(*about)) and None
-        )
-        turn.mailbox.ask_stop()
-        turn.mailbox.deliver(lambda: None)
+        patch.setattr(world.backend, "stop", noted)
         watch(turn, handle=Handle(world.launched(turn.ticket[0])))
     return stopped
 

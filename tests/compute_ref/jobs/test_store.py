@@ -18,8 +18,9 @@ from compute_ref.jobs.folder import StoreLocked
 from compute_ref.jobs.index import JobFilter
 from compute_ref.jobs.model import Status
 from compute_ref.jobs.records import StoreDamaged
-from compute_ref.jobs.store import Store
+from compute_ref.jobs.store import Store, run_began
 from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused
+from compute_ref.testing.clock import MovedClock
 from tests.compute_ref.jobs.builders import OWNER, ROOMY, claim, job, plan
 
 
@@ -176,6 +177,39 @@ def test_an_order_that_is_bound_is_refused_to_others_before_they_ask_for_it(
     refused = [store.order_refused(order) for order in (same, other, unused)]
     assert refused == [False, True, False]
     store.close()
+
+
+def test_a_stop_spends_its_nonce_once(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan(), claim("1"), ROOMY)
+    store.ask_stop(["a"], claim("2"))
+    with pytest.raises(NonceUsed):
+        store.ask_stop(["a"], claim("2"))
+    store.close()
+
+
+def test_an_order_lasts_from_its_first_use(tmp_path: Path) -> None:
+    clock = MovedClock()
+    store = Store.open(tmp_path, clock)
+    orders = tuple(replace(order, lifetime=100) for order in plan("0x1").orders)
+    store.accept(job("a"), replace(plan("0x1"), orders=orders), None, ROOMY)
+    store.change("a", lambda one: one.ended(Status.COMPLETED, 2.0, ()))
+    clock.advance(100)
+    assert not store.order_refused(orders[0])
+    again = store.restart("a", OWNER, replace(plan("0x1"), orders=orders), None, ROOMY)
+    store.change("a", lambda one: again.ended(Status.COMPLETED, clock.now(), ()))
+    clock.advance(1)
+    assert store.order_refused(orders[0])
+    with pytest.raises(Refused, match="order_invalid"):
+        store.restart("a", OWNER, replace(plan("0x1"), orders=orders), None, ROOMY)
+    store.close()
+
+
+def test_a_run_began_when_it_was_accepted_or_restarted() -> None:
+    first = job("a", created=5.0)
+    assert run_began(first) == 5.0
+    assert run_began(first.ended(Status.COMPLETED, 7.0, ()).run_again(9.0, "0x1")) == 9.0
+    assert run_began(replace(first, history=())) == 5.0
 
 
 def test_downloads_make_no_record_longer(tmp_path: Path) -> None:

@@ -221,6 +221,8 @@ def test_on_a_full_disk_only_logs_and_messages_of_a_run_stay(workspaces: Workspa
 def test_results_stay_when_the_rest_of_a_run_goes(workspaces: Workspaces) -> None:
     kept = results_folder(workspaces) / "a"
     kept.write_text("x")
+    for name in ("collected", "draft-1"):
+        (kept.parent.parent / name).mkdir()
     workspaces.keep_results("job1z", 1)
     assert [path.name for path in kept.parent.parent.iterdir()] == ["results"]
     workspaces.remove_results(job_with("a"))
