@@ -16,6 +16,7 @@ import pytest
 from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.plan import Algorithm, Dataset, Order, Plan
 from compute_ref.jobs.engine import Engine
+from compute_ref.jobs.launching import describe
 from compute_ref.jobs.model import FinishReason, Job, Passage, Status
 from compute_ref.jobs.store import Store
 from compute_ref.jobs.turn import House, Turn
@@ -24,6 +25,7 @@ from compute_ref.plugins import Folders, hookimpl, hookspecs, run_name
 from compute_ref.settings import Deadlines, Environment, Queue, Retention
 from compute_ref.testing.clock import MovedClock
 from compute_ref.testing.instant import InstantBackend
+from tests.compute_ref.jobs.fallible import FallibleDisk, least
 from tests.compute_ref.jobs.provided import Place
 
 DID = "did:op:" + "a" * 64
@@ -273,6 +275,11 @@ class World:
         self.store.close()
 
 
+def launch_as_before(world: World, job_id: str) -> None:
+    """Put the run of `job_id` into the backend, as the server before had it launched."""
+    world.backend.launch(describe(world.turn(job_id), world.store.plan(job_id)))
+
+
 MakeWorld = Callable[..., World]
 
 
@@ -292,6 +299,22 @@ def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
 @pytest.fixture
 def world(make_world: MakeWorld) -> World:
     return make_world().open()
+
+
+class Durable:
+    """A store on a disk whose power can be cut: `left` is what would be there then."""
+
+    def __init__(self, folder: Path, world: World) -> None:
+        self._folder, self._world, self._disk = folder, world, FallibleDisk()
+        world.store = Store.open(folder / "data", world.clock, disk=self._disk)
+
+    def left(self, job_id: str) -> Job:
+        cut = self._disk.after_power_cut(least)
+        store = Store.open(self._folder / "cut", self._world.clock, disk=cut)
+        try:
+            return store.get(job_id, deleting=True)
+        finally:
+            store.close()
 
 
 @pytest.fixture

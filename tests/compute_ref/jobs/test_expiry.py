@@ -12,11 +12,9 @@ from compute_ref.jobs import expiry
 from compute_ref.jobs.expiry import Expiry, expired, record_expired
 from compute_ref.jobs.index import JobFilter
 from compute_ref.jobs.model import Job
-from compute_ref.jobs.store import Store
 from compute_ref.refusals import JobUnknown
 from compute_ref.settings import Environment, Queue, Retention
-from tests.compute_ref.jobs.conftest import MakeWorld, World, nothing
-from tests.compute_ref.jobs.fallible import FallibleDisk, least
+from tests.compute_ref.jobs.conftest import Durable, MakeWorld, World, launch_as_before, nothing
 
 
 @pytest.fixture
@@ -124,18 +122,12 @@ def test_a_job_restarted_while_its_expiry_is_looked_at_keeps_its_new_run(
 def test_a_record_is_durably_marked_before_anything_of_it_goes(
     make_world: MakeWorld, tmp_path: Path
 ) -> None:
-    world, disk = make_world(), FallibleDisk()
-    world.store = Store.open(tmp_path / "data", world.clock, disk=disk)
+    world = make_world()
+    durable = Durable(tmp_path, world)
     job = world.open().final(world.submit("write a 1"))
     world.engine.close()
     left: list[Job] = []
-
-    def remove(job_id: str) -> None:
-        cut = Store.open(tmp_path / "cut", world.clock, disk=disk.after_power_cut(least))
-        left.append(cut.get(job_id, deleting=True))
-        cut.close()
-
-    look = made(world, remove, record_expiry=10)
+    look = made(world, lambda job_id: left.append(durable.left(job_id)), record_expiry=10)
     world.clock.advance(10)
     look.look()
     assert [one.job_id for one in left] == [job.job_id]
@@ -158,6 +150,20 @@ def test_a_look_sees_to_a_page_and_the_next_goes_on_behind_it(
         look.look()
     left = world.store.find(JobFilter())
     assert [job.results_expired for job in left] == ([] if record_expiry else [True] * 5)
+
+
+def test_an_engine_removes_all_of_a_record_that_expired(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.retention = Retention(record_expiry=10)
+    job_id = world.left_at(70, finished=world.clock.now())
+    engine = world.make()
+    launch_as_before(world, job_id)
+    world.clock.advance(10)
+    engine._watchdog._expiry.look()
+    with pytest.raises(JobUnknown):
+        world.store.get(job_id, deleting=True)
+    assert world.backend.runs == {}
+    assert not world.workspaces.run(job_id, 1).root.parent.exists()
 
 
 def test_results_go_as_soon_as_they_are_due(expiring: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from compute_ref.jobs.publishing import publish_logs
 from compute_ref.jobs.turn import Turn
 from compute_ref.plugins import Image, Limits
 from compute_ref.settings import Environment
-from tests.compute_ref.jobs.conftest import DID, MakeTurn, World, plan_of
+from tests.compute_ref.jobs.conftest import DID, Durable, MakeTurn, World, plan_of
 
 
 def test_a_run_may_use_what_its_environment_says() -> None:
@@ -76,6 +77,15 @@ def named(waiting_world: World) -> str:
 
 def logged(turn: Turn) -> str:
     return turn.messages.of(ResultType.CONFIGURATION_LOG).decode()
+
+
+def test_the_name_of_a_run_is_on_the_disk_before_anything_is_launched_under_it(
+    make_turn: MakeTurn, waiting_world: World, tmp_path: Path
+) -> None:
+    durable = Durable(tmp_path, waiting_world)
+    turn = make_turn(waiting_world.left_at(30, launched=False, passed=(10, 20)))
+    assert name_run(turn) is launch
+    assert durable.left(turn.job.job_id).launched == turn.job.launched is not None
 
 
 @pytest.mark.parametrize(("how", "said"), [("raise", "name failed"), ("lie", "no name")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,32 @@ def test_outputs_that_cannot_are_not_and_the_job_was_never_at_50(turn: Turn) -> 
     assert job.status is Status.COMPLETED
     assert [result.filename for result in job.results] == ["algorithm.log", "configuration.log"]
     assert 50 not in [passage.status for passage in job.history]
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 2**30])
+def test_no_more_is_collected_than_the_environment_allows(
+    make_turn: MakeTurn, waiting_world: World, allowed: int
+) -> None:
+    environment = replace(waiting_world.environment, diskGB=allowed / 2**30)
+    waiting_world.environment = environment
+    turn = make_turn(waiting_world.left_at(40, passed=(10, 20, 30)))
+    (turn.folders.outputs / "a").write_text("22")
+    concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED))
+    job = through(turn, filter_outputs)
+    assert (job.finish_reason is FinishReason.STORAGE) is (allowed == 1)
+    assert ("the outputs are larger than" in job.finish_message) is (allowed == 1)
+    assert ("a" in [result.filename for result in job.results]) is (allowed != 1)
+
+
+def test_collecting_that_does_not_end_in_time_ends_the_job(
+    make_turn: MakeTurn, waiting_world: World
+) -> None:
+    job_id = waiting_world.left_at(40, passed=(10, 20, 30))
+    turn = make_turn(job_id, **{"collecting the outputs": 10**6})
+    concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED))
+    assert filter_outputs(turn) is publish_logs
+    assert turn.job.finish_reason is FinishReason.BACKEND
+    assert "collecting the outputs did not come back in " in turn.job.finish_message
 
 
 @pytest.mark.parametrize(("written", "own"), [(None, True), ("", True), ("x", False)])

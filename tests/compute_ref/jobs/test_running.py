@@ -9,22 +9,20 @@ from typing import NoReturn
 import pytest
 
 from compute_ref.jobs.endings import STOPPED
-from compute_ref.jobs.launching import describe
 from compute_ref.jobs.mailbox import Left
 from compute_ref.jobs.model import FinishReason
 from compute_ref.jobs.publishing import filter_outputs, publish_logs
 from compute_ref.jobs.running import resume, watch
 from compute_ref.jobs.turn import Turn
 from compute_ref.plugins import Handle
-from tests.compute_ref.jobs.conftest import MakeTurn, World
+from tests.compute_ref.jobs.conftest import MakeTurn, World, launch_as_before
 
 
 @pytest.fixture
 def running(waiting_world: World) -> str:
     """A job whose algorithm runs, as the server before left it."""
     job_id = waiting_world.left_at(40, "stay", passed=(10, 20, 30))
-    turn = waiting_world.turn(job_id)
-    waiting_world.backend.launch(describe(turn, waiting_world.store.plan(job_id)))
+    launch_as_before(waiting_world, job_id)
     return job_id
 
 
