@@ -6,6 +6,7 @@ from typing import Any
 
 import webob
 
+from compute_ref.assets.ddo import public_ddo
 from compute_ref.http import beside, compute, status
 from compute_ref.http.compute import ComputeResource
 from compute_ref.http.result import ResultResource
@@ -161,10 +162,8 @@ def result_of_a_running_job(wrong: Wrong) -> None:
 
 @defect("document-with-files-of-further-services", "CE-BESIDE-DDO-FILES", kind=Kind.SECURITY)
 def files_of_further_services(wrong: Wrong) -> None:
-    usual = beside.public_ddo
-
     def first_alone(ddo: Any, endpoint: str) -> Shown:
-        shown = usual(ddo, endpoint)
+        shown = public_ddo(ddo, endpoint)
         files = [service["files"] for service in ddo["services"]]
         for service, its in list(zip(shown["services"], files, strict=True))[1:]:
             service["files"] = its
