@@ -21,7 +21,7 @@ from compute_conformance.verdicts import expect, given
 
 @check("CE-STOP-EMPTY-IS-ABSENT")
 def empty_document(bench: Bench) -> None:
-    """A stop with an empty documentId in the query, and one of another job with null in the body."""
+    """Stops of two jobs: with an empty documentId in the query, and with null in the body."""
     one, other = bench.start(), bench.start()
     finds(one.consumer.stop(jobId=one.job_id, documentId=""), one)
     asked = other.consumer.owned_request("PUT", jobId=other.job_id)
