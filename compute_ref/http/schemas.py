@@ -171,7 +171,7 @@ class ResultQuery(Signed):
     jobId = Text(metadata={"description": "The job; may be left out with an AuthToken."})
     index = Text(
         number=True,
-        validate=validate.Regexp(r"(0|[1-9][0-9]{0,8})\Z", error="Not an index: 0, 1, 2, …"),
+        validate=validate.Regexp(r"(0|[1-9][0-9]*)\Z", error="Not an index: 0, 1, 2, …"),
         metadata={"description": "Index in results; default 0."},
     )
 
