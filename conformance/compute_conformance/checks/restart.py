@@ -150,6 +150,17 @@ def unfinished(bench: Bench) -> None:
     expect("dateFinished" in job and job["dateFinished"] is None, "null as dateFinished", job)
 
 
+@check("CE-RESTART-REASON")
+def reason(bench: Bench) -> None:
+    """A job ends and is restarted; where its reason and its exit code are shown."""
+    its = restarted(bench)
+    job, before = its.job(), its.one.last
+    if "finishReason" not in before:
+        raise Unsupported("a finishReason", before)
+    expect(job.get("finishReason") is None, "no finishReason", job)
+    expect(job.get("algorithmExitCode") is None, "no algorithmExitCode", job)
+
+
 @check("CE-RESTART-NO-RESULTS")
 def no_results(bench: Bench) -> None:
     """A job ends and is restarted."""
