@@ -143,7 +143,7 @@ class Engine:
     def _admit(self, job: Job) -> None:
         """Make a turn of `job`, unless there is one, and send it to its lane."""
         lane = self._lanes.get(job.environment)
-        if lane is None or job.environment not in self._backends:
+        if lane is None:
             end_homeless(self._house, job)
             return
         turn = self._new_turn(job)

@@ -80,7 +80,6 @@ class _Look:
         self._damages: list[Damage] = []
         self._unsure: list[Damage] = []  # damage, unless all that comes later was unsynced as well
         self._open: int | None = None
-        self._end = 0
 
     def at(self, line: Line | int) -> None:
         if isinstance(line, int):
@@ -89,7 +88,6 @@ class _Look:
         self._close(line.offset)
         self._damages += [one for one in self._unsure if one.offset < line.durable]
         self._unsure = [one for one in self._unsure if one.offset >= line.durable]
-        self._end = line.end
         if line.offset == 0:
             self._header = line.content
         elif isinstance(line.content, list):

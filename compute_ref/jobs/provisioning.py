@@ -153,10 +153,9 @@ def _descriptor(stream: BinaryIO) -> int | None:
     A GzipFile, for example, has the descriptor of what it decompresses.
     """
     raw = stream.raw if type(stream) is io.BufferedReader else stream
-    if type(raw) is not io.FileIO or stream.tell() != 0:
+    if type(raw) is not io.FileIO or not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
         return None
-    descriptor = raw.fileno()
-    return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    return raw.fileno() if stream.tell() == 0 else None
 
 
 def _copy(source: int, target: int, most_bytes: int) -> None:

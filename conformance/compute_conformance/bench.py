@@ -314,6 +314,7 @@ class Bench:
         self.started.append(started)
 
     def _deleted(self, started: Started) -> bool:
+        """Delete one, past the budget and the record: to clean up, it is always allowed to ask."""
         consumer = started.consumer.by(self.target.send)
         if started.stays:  # where a delete does nothing it would keep its place
             consumer.stop(jobId=started.job_id)

@@ -83,6 +83,19 @@ def test_who_comes_second_has_the_key_of_the_first(
     assert provider_account(tmp_path) == first
 
 
+def test_who_loses_its_draft_to_another_start_has_the_key_of_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Account.create()
+
+    def swept(path: Path, second: Account) -> None:
+        write_key(path, first)
+        raise FileNotFoundError
+
+    monkeypatch.setattr(keys, "write_key", swept)
+    assert provider_account(tmp_path) == first
+
+
 def test_a_draft_that_another_start_removes_first_hinders_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from compute_ref.assets.cancellation import Cancellation
 from compute_ref.assets.plan import Algorithm, Dataset, Order, Plan
 from compute_ref.jobs.engine import Engine
+from compute_ref.jobs.launching import describe
 from compute_ref.jobs.model import FinishReason, Job, Passage, Status
 from compute_ref.jobs.store import Store
 from compute_ref.jobs.turn import House, Turn
@@ -24,9 +25,16 @@ from compute_ref.plugins import Folders, hookimpl, hookspecs, run_name
 from compute_ref.settings import Deadlines, Environment, Queue, Retention
 from compute_ref.testing.clock import MovedClock
 from compute_ref.testing.instant import InstantBackend
+from tests.compute_ref.jobs.fallible import FallibleDisk, least
+from tests.compute_ref.jobs.provided import Place
 
 DID = "did:op:" + "a" * 64
 OWNER = "0x" + "1" * 40
+TITLES = {
+    *("name", "find", "launch", "wait", "stop", "remove", "provisioning"),
+    *("collecting the outputs", "filtering the results", "storing the results"),
+    *("publishing the results", "storing the logs"),
+}
 PATIENCE = 120  # seconds of real time, after which a test gives up
 
 
@@ -40,6 +48,21 @@ class Waited(MovedClock):
         if not ready():
             self.advance(until - self.ticks())
         return bool(ready())
+
+
+class Lasting:
+    """A call that comes back once it has lasted `seconds`, on the thread that waits for it."""
+
+    def __init__(self, clock: MovedClock, function: Callable[[], Any], seconds: float) -> None:
+        self._clock, self._function = clock, function
+        self._back = clock.ticks() + seconds
+
+    @property
+    def done(self) -> bool:
+        return self._clock.ticks() >= self._back
+
+    def result(self) -> Any:
+        return self._function()
 
 
 class Watcher:
@@ -252,6 +275,11 @@ class World:
         self.store.close()
 
 
+def launch_as_before(world: World, job_id: str) -> None:
+    """Put the run of `job_id` into the backend, as the server before had it launched."""
+    world.backend.launch(describe(world.turn(job_id), world.store.plan(job_id)))
+
+
 MakeWorld = Callable[..., World]
 
 
@@ -273,10 +301,59 @@ def world(make_world: MakeWorld) -> World:
     return make_world().open()
 
 
+class Durable:
+    """A store on a disk whose power can be cut: `left` is what would be there then."""
+
+    def __init__(self, folder: Path, world: World) -> None:
+        self._folder, self._world, self._disk = folder, world, FallibleDisk()
+        world.store = Store.open(folder / "data", world.clock, disk=self._disk)
+
+    def left(self, job_id: str) -> Job:
+        cut = self._disk.after_power_cut(least)
+        store = Store.open(self._folder / "cut", self._world.clock, disk=cut)
+        try:
+            return store.get(job_id, deleting=True)
+        finally:
+            store.close()
+
+
 @pytest.fixture
 def closed_world(make_world: MakeWorld) -> World:
     """A world whose engine is not open yet."""
     return make_world()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Where a run's inputs and algorithm are put in place."""
+    return Place(tmp_path)
+
+
+@pytest.fixture
+def waiting_world(closed_world: World) -> World:
+    """A world with no other threads: its time passes only where a worker waits, and at once."""
+    closed_world.clock = Waited()
+    return closed_world
+
+
+MakeTurn = Callable[..., Turn]
+
+
+@pytest.fixture
+def make_turn(waiting_world: World, monkeypatch: pytest.MonkeyPatch) -> MakeTurn:
+    """Turns whose calls last no time, or so many seconds as is said of their titles."""
+
+    def made(job_id: str = "", **seconds: float) -> Turn:
+        turn = waiting_world.turn(job_id or waiting_world.accept())
+
+        def begin(title: str, function: Callable[[], Any]) -> Lasting:
+            assert title in TITLES
+            return Lasting(waiting_world.clock, function, seconds.get(title, 0))
+
+        monkeypatch.setattr(turn, "begin", begin)
+        return turn
+
+    return made
 
 
 def assert_readable(job: Job) -> None:

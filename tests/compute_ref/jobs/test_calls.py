@@ -69,6 +69,16 @@ def test_the_thread_of_a_call_is_named_by_what_is_called() -> None:
     assert call.result() == "launch a"
 
 
+def test_nobody_waits_longer_than_agreed_for_a_call_to_be_over() -> None:
+    released = threading.Event()
+    call = Call(Mailbox(MovedClock()), "hanging", released.wait)
+    call.part(0.01)
+    assert not call.done
+    released.set()
+    call.part(20)
+    assert call.done
+
+
 def test_a_guest_that_hangs_does_not_keep_the_server_from_ending() -> None:
     thread = begin_thread("hanging", lambda: None)
     thread.join()

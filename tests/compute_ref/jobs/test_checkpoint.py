@@ -24,7 +24,7 @@ from compute_ref.jobs.store import SUMMARIES
 from compute_ref.refusals import StoreUnavailable
 from tests.compute_ref.jobs.builders import job
 from tests.compute_ref.jobs.fallible import Failing, FallibleDisk, Inode, least
-from tests.compute_ref.jobs.histories import Contents, contents, picks
+from tests.compute_ref.jobs.histories import Contents, contents, opened, picks
 
 
 class Opened:
@@ -204,6 +204,15 @@ def test_a_checkpoint_of_which_whole_lines_are_missing_or_too_many_is_left_out(
 def test_a_checkpoint_of_another_version_is_left_out() -> None:
     data = encode({"format": "compute-ref index", "version": 1, "end": 1}) + encode(0)
     assert checkpoint.load(FallibleDisk({CHECKPOINT: Inode.holding(data)})) is None
+
+
+def test_a_store_with_nothing_in_it_has_a_checkpoint_too() -> None:
+    disk = FallibleDisk()
+    journal = opened(disk)
+    assert checkpoint.save(disk, journal) == journal.end
+    known = checkpoint.load(disk)
+    assert known is not None
+    assert list(known.entries()) == []
 
 
 def test_no_checkpoint_is_no_matter(caplog: pytest.LogCaptureFixture) -> None:

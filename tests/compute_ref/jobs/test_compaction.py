@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections import Counter
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.compute_ref.jobs.fallible import (
     Call,
     Failing,
     FallibleDisk,
+    error,
     least,
     nothing_happens,
 )
@@ -224,6 +226,23 @@ def test_whichever_call_fails_the_old_file_stays_in_use_or_the_new_one_is() -> N
 
 
 ALL = {"remove", "open", "append", "read", "sync", "replace", "sync folder", "close"}
+
+
+def test_a_draft_that_cannot_even_be_removed_does_not_hide_what_went_wrong() -> None:
+    history = lived()
+
+    def on_call(call: Call) -> None:
+        if call.what == "append":
+            history.disk.on_call = Failing(0, frozenset(["remove"]))
+            raise error(errno.ENOSPC)
+
+    history.disk.on_call = on_call
+    with pytest.raises(StoreUnavailable):
+        compact(history.journal, history.disk, never)
+    assert DRAFT in history.disk.files
+    history.disk.on_call = nothing_happens
+    compact(history.journal, history.disk, never)
+    assert contents(history.journal) == history.states[-1]
 
 
 def test_a_compaction_that_failed_can_be_repeated() -> None:

@@ -9,18 +9,10 @@ from typing import Any
 
 import pytest
 
-from compute_ref.jobs.launching import describe
 from compute_ref.jobs.model import FinishReason, Job, Moment, ResultType, Status, StopRequest
-from compute_ref.jobs.turn import Turn
 from compute_ref.plugins import hookimpl
 from compute_ref.refusals import JobUnknown
-from tests.compute_ref.jobs.conftest import MakeWorld, World
-
-
-def launch_as_before(world: World, job_id: str) -> None:
-    """Put the run of `job_id` into the backend, as the server before had it launched."""
-    turn = Turn(world.make()._house, world.environment, world.backend, world.store.get(job_id))
-    world.backend.launch(describe(turn, world.store.plan(job_id)))
+from tests.compute_ref.jobs.conftest import MakeWorld, World, launch_as_before
 
 
 @pytest.mark.parametrize("status", [1, 10, 20, 30])

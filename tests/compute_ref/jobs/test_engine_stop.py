@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from compute_ref.assets.plan import Plan
+from compute_ref.jobs.mailbox import Mailbox
 from compute_ref.jobs.model import FinishReason, Job, StopRequest
 from compute_ref.plugins import Folders, hookimpl
 from compute_ref.refusals import JobUnknown
+from compute_ref.settings import Queue
 from tests.compute_ref.jobs.conftest import MakeWorld, World
 
 
@@ -197,6 +199,59 @@ def test_deletes_that_race_with_the_run_leave_no_record_folder_or_run(world: Wor
     world.await_idle()
     assert world.backend.runs == {}
     assert world.store.unfinished() == []
+
+
+def test_a_stop_waits_for_the_grace_and_a_second_and_a_delete_for_a_call(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.clock.advance(1_000)
+    job_id = world.submit("stay")
+    world.await_status(job_id, 40)
+    waited: dict[str, float] = {}
+    for name in ("await_quiet", "await_gone"):
+        usual = getattr(Mailbox, name)
+
+        def noted(
+            box: Mailbox, until: float, *, name: str = name, usual: Callable[..., bool] = usual
+        ) -> bool:
+            waited.setdefault(name, until)
+            return usual(box, until)
+
+        monkeypatch.setattr(Mailbox, name, noted)
+    delete(world, job_id)
+    assert waited == {
+        "await_quiet": 1_000 + world.deadlines.stop_grace + 1,
+        "await_gone": 1_000 + world.deadlines.backend_call,
+    }
+
+
+def test_a_job_that_came_to_the_queue_after_its_stop_is_deleted_there(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(maxJobs=1).open()
+    running = world.submit("stay")
+    world.await_status(running, 40)
+    job_id = world.submit("write a 1")
+    (turn,) = world.engine._turns_of([job_id])
+    world.store.ask_delete([job_id], None)
+    world.engine._delete(job_id)
+    assert turn.mailbox.over
+    assert world.engine._turns_of([job_id]) == []
+    with pytest.raises(JobUnknown):
+        world.store.get(job_id, deleting=True)
+    world.backend.finish(world.launched(running))
+    assert world.final(running).finish_reason is FinishReason.COMPLETED
+
+
+def test_a_job_that_ended_or_was_restarted_meanwhile_is_not_begun_anew(world: World) -> None:
+    job_id = world.accept()
+    old = world.store.get(job_id)
+    world.engine.submit(job_id)
+    ended = world.final(job_id)
+    world.await_idle()
+    assert world.engine._new_turn(old) is None
+    world.store.restart(job_id, ended.owner, world.store.plan(job_id), None, Queue())
+    assert world.engine._new_turn(old) is None
 
 
 def test_a_closed_engine_writes_no_inputs_any_more(world: World) -> None:

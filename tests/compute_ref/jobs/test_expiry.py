@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from compute_ref.jobs import expiry
 from compute_ref.jobs.expiry import Expiry, expired, record_expired
+from compute_ref.jobs.index import JobFilter
 from compute_ref.jobs.model import Job
 from compute_ref.refusals import JobUnknown
 from compute_ref.settings import Environment, Queue, Retention
-from tests.compute_ref.jobs.conftest import MakeWorld, World
+from tests.compute_ref.jobs.conftest import Durable, MakeWorld, World, launch_as_before, nothing
 
 
 @pytest.fixture
@@ -89,24 +93,95 @@ def test_jobs_that_are_not_final_never_expire(make_world: MakeWorld) -> None:
     assert world.store.get(job_id).status == 40
 
 
-@pytest.mark.parametrize("retention", [Retention(), Retention(record_expiry=1)])
+def made(world: World, remove: Callable[[str], None], **retention: int) -> Expiry:
+    return Expiry(
+        world.house, {"local": world.environment}, replace(Retention(), **retention), remove
+    )
+
+
+@pytest.mark.parametrize("record_expiry", [0, 1])
+@pytest.mark.parametrize("ended_too", [False, True])
 def test_a_job_restarted_while_its_expiry_is_looked_at_keeps_its_new_run(
-    expiring: World, retention: Retention
+    expiring: World, record_expiry: int, ended_too: bool
 ) -> None:
     old = expiring.final(expiring.submit("write a 1"))
-    expiring.engine.close()
     plan = expiring.store.plan(old.job_id)
     new = expiring.store.restart(old.job_id, old.owner, plan, None, Queue())
-    expiring.clock.advance(4_000)
+    if ended_too:
+        expiring.engine.submit(new.job_id)
+        new = expiring.final(new.job_id)
+    expiring.engine.close()
     removed: list[str] = []
-    house = expiring.make()._house
-    look = Expiry(house, {"local": expiring.environment}, retention, removed.append)
+    look = made(expiring, removed.append, record_expiry=record_expiry)
+    expiring.clock.advance(4_000)
     look._look_at(old)
     assert removed == []
     assert expiring.store.get(old.job_id) == new
 
 
-def test_a_clock_that_jumped_ahead_removes_nothing(expiring: World) -> None:
+def test_a_record_is_durably_marked_before_anything_of_it_goes(
+    make_world: MakeWorld, tmp_path: Path
+) -> None:
+    world = make_world()
+    durable = Durable(tmp_path, world)
+    job = world.open().final(world.submit("write a 1"))
+    world.engine.close()
+    left: list[Job] = []
+    look = made(world, lambda job_id: left.append(durable.left(job_id)), record_expiry=10)
+    world.clock.advance(10)
+    look.look()
+    assert [one.job_id for one in left] == [job.job_id]
+    assert left[0].deleting
+
+
+@pytest.mark.parametrize("record_expiry", [0, 4_000])
+def test_a_look_sees_to_a_page_and_the_next_goes_on_behind_it(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, record_expiry: int
+) -> None:
+    monkeypatch.setattr(expiry, "PAGE", 2)
+    world = make_world(storageExpiry=0 if record_expiry else 3_600).open()
+    ids = [world.submit() for _ in range(5)]
+    for job_id in ids:
+        world.final(job_id)
+    world.engine.close()
+    look = made(world, world.store.remove, record_expiry=record_expiry)
+    world.clock.advance(4_000)
+    for _ in range(3):
+        look.look()
+    left = world.store.find(JobFilter())
+    assert [job.results_expired for job in left] == ([] if record_expiry else [True] * 5)
+
+
+def test_an_engine_removes_all_of_a_record_that_expired(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.retention = Retention(record_expiry=10)
+    job_id = world.left_at(70, finished=world.clock.now())
+    engine = world.make()
+    launch_as_before(world, job_id)
+    world.clock.advance(10)
+    engine._watchdog._expiry.look()
+    with pytest.raises(JobUnknown):
+        world.store.get(job_id, deleting=True)
+    assert world.backend.runs == {}
+    assert not world.workspaces.run(job_id, 1).root.parent.exists()
+
+
+def test_results_go_as_soon_as_they_are_due(expiring: World) -> None:
+    job = expiring.final(expiring.submit("write x 1"))
+    expiring.engine.close()
+    look = made(expiring, nothing)
+    expiring.clock.advance(3_599)
+    look.look()
+    assert not expiring.store.get(job.job_id).results_expired
+    expiring.clock.advance(1)
+    look.look()
+    assert expiring.store.get(job.job_id).results_expired
+
+
+def test_a_clock_that_jumped_ahead_removes_nothing(make_world: MakeWorld) -> None:
+    expiring = make_world(storageExpiry=3_600)
+    expiring.clock.advance(1_000_000)  # the machine has been up for long
+    expiring.open()
     job = expiring.final(expiring.submit("write x 1"))
     expiring.clock.jump(100_000)
     expiring.engine._watchdog.look()

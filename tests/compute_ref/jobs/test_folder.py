@@ -41,13 +41,19 @@ OPENER = HOLDER.replace("sys.stdin.read()\n", "")
 # Who has the folder
 
 
-def test_a_second_opening_in_the_same_process_is_refused_by_its_name(tmp_path: Path) -> None:
+def test_a_second_opening_in_the_same_process_is_refused_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = StoreFolder(tmp_path)
     for _ in range(2):
         with pytest.raises(StoreLocked, match=rf"process {os.getpid()}\. .*server\.data_dir"):
             StoreFolder(tmp_path)
     first.release()
-    first.release()
+    closed: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", closed.append)
+        first.release()
+    assert closed == [], "by now the number may be another file's"
     StoreFolder(tmp_path).release()
 
 

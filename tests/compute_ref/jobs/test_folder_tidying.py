@@ -90,6 +90,9 @@ def test_a_file_twice_as_long_as_what_is_in_it_is_compacted(held: Held) -> None:
     held.write(3_000)
     held.tidy()
     assert DRAFT not in held.replaced(), "not before it is twice as long again"
+    held.write(3_000)
+    held.tidy()
+    assert DRAFT in held.replaced()
 
 
 def test_what_is_long_because_much_is_in_it_is_left_as_it_is(tmp_path: Path, held: Held) -> None:
@@ -100,6 +103,10 @@ def test_what_is_long_because_much_is_in_it_is_left_as_it_is(tmp_path: Path, hel
     again.write(1_000)
     again.tidy()
     assert again.replaced() == []
+    for _ in range(11):
+        again.write(3_000)
+    again.tidy()
+    assert DRAFT in again.replaced(), "much of it is not in use any more"
     again.close()
 
 
@@ -126,6 +133,32 @@ def test_the_last_checkpoint_is_written_at_the_end_if_it_is_worth_it(
     again.close()
     again.close()
     assert again.replaced() == [CHECKPOINT + ".new"]
+    third = Held(tmp_path, held.disk)
+    third.write(200)
+    third.close()
+    assert third.replaced() == []
+
+
+def test_a_checkpoint_of_another_file_is_replaced_at_the_end(tmp_path: Path, small: None) -> None:
+    former, held = Held(tmp_path / "former"), Held(tmp_path / "held")
+    for one, size in ((former, 1_000), (held, 1_100)):
+        one.write(size)
+        one.close()
+    files = {**held.disk.files, CHECKPOINT: former.disk.files[CHECKPOINT]}
+    again = Held(tmp_path / "held", FallibleDisk(files))
+    again.close()
+    assert again.replaced() == [CHECKPOINT + ".new"]
+
+
+def test_a_folder_that_need_not_be_durable_waits_for_no_disk(tmp_path: Path) -> None:
+    disk = FallibleDisk()
+    folder = StoreFolder(tmp_path, disk)
+    journal = folder.journal({}, ignore, sync=False)
+    disk.calls.clear()
+    journal.apply([("jobs", "a", {})])
+    journal.wait_durable(journal.ticket)
+    assert "sync" not in [call.what for call in disk.calls]
+    folder.close(journal)
 
 
 def test_tidying_that_fails_is_told_and_not_tried_again_at_the_next_change(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from compute_ref.jobs.copies import CHUNK
 from compute_ref.jobs.outputs import (
     Allowance,
     Cancelled,
@@ -67,12 +68,43 @@ def test_size_and_digest_are_of_the_copy(outputs: Path, target: Path) -> None:
     assert result.sha256 == hashlib.sha256(b"first").hexdigest()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can look with another user's eyes")
+def test_a_file_of_several_reads_is_measured_whole(outputs: Path) -> None:
+    content = b"x" * (CHUNK + 1)
+    (outputs / "a").write_bytes(content)
+    (result,) = seal(outputs, sync=True)
+    assert result.filesize == len(content)
+    assert result.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_a_seal_waits_for_files_and_folders_to_be_on_the_disk(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (outputs / "sub").mkdir()
+    (outputs / "sub" / "a").write_text("x")
+    synced: list[Path] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").resolve())
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    seal(outputs, sync=True)
+    assert synced == [outputs / "sub" / "a", outputs / "sub", outputs]
+    synced.clear()
+    seal(outputs, sync=False)
+    assert synced == []
+
+
 def test_another_user_cannot_reach_the_copy(outputs: Path, target: Path) -> None:
-    (outputs / "a").write_text("x")
-    collect(outputs, target, allowance())
+    (outputs / "sub").mkdir()
+    (outputs / "sub" / "a").write_text("x")
+    usual = os.umask(0)
+    try:
+        collect(outputs, target, allowance())
+    finally:
+        os.umask(usual)
     assert stat.S_IMODE(target.stat().st_mode) == 0o700
-    assert stat.S_IMODE((target / "a").stat().st_mode) == 0o600
+    assert stat.S_IMODE((target / "sub").stat().st_mode) == 0o700
+    assert stat.S_IMODE((target / "sub" / "a").stat().st_mode) == 0o600
 
 
 def test_links_to_files_of_the_server_are_left_out(
@@ -168,6 +200,24 @@ def test_too_much_is_refused(
         (outputs / name).write_text("x")
     with pytest.raises(OutputsExceeded, match=said):
         published(outputs, target, **limits)
+
+
+def test_as_much_as_is_allowed_is_published_and_folders_have_no_size(
+    outputs: Path, target: Path
+) -> None:
+    for name in "abc":
+        (outputs / name).mkdir()
+        (outputs / name / "file").write_text("x")
+    assert published(outputs, target, files=3, size=3) == ["a/file", "b/file", "c/file"]
+
+
+def test_what_is_too_large_is_told_in_the_unit_of_the_environment(
+    outputs: Path, target: Path
+) -> None:
+    with (outputs / "sparse").open("wb") as file:
+        file.truncate(2**31 + 1)
+    with pytest.raises(OutputsExceeded, match=r"^the outputs are larger than 2 GiB in total$"):
+        published(outputs, target, size=2**31)
 
 
 def test_folders_without_end_are_refused(outputs: Path, target: Path) -> None:

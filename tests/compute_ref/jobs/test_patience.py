@@ -6,8 +6,7 @@ Time passes only where the worker waits, and at once; so there are no other thre
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
@@ -16,43 +15,7 @@ from compute_ref.jobs.mailbox import StopAsked
 from compute_ref.jobs.patience import PARTING, patiently
 from compute_ref.jobs.turn import Turn
 from compute_ref.plugins import BackendUnavailable
-from compute_ref.testing.clock import MovedClock
-from tests.compute_ref.jobs.conftest import Waited, World
-
-
-class Call:
-    """A call that comes back once it has lasted `seconds`."""
-
-    def __init__(self, clock: MovedClock, function: Callable[[], Any], seconds: float) -> None:
-        self._clock, self._function = clock, function
-        self._back = clock.ticks() + seconds
-
-    @property
-    def done(self) -> bool:
-        return self._clock.ticks() >= self._back
-
-    def result(self) -> Any:
-        return self._function()
-
-
-Lasting = Callable[[float], Turn]
-
-
-@pytest.fixture
-def lasting(closed_world: World, monkeypatch: pytest.MonkeyPatch) -> Lasting:
-    """A turn whose calls last so many seconds."""
-    clock = closed_world.clock = Waited()
-    turn = closed_world.turn(closed_world.accept())
-
-    def made(seconds: float) -> Turn:
-        def begin(title: str, function: Callable[[], Any]) -> Call:
-            assert title in {"find", "launch"}
-            return Call(clock, function, seconds)
-
-        monkeypatch.setattr(turn, "begin", begin)
-        return turn
-
-    return made
+from tests.compute_ref.jobs.conftest import MakeTurn
 
 
 class Away:
@@ -69,52 +32,60 @@ class Away:
         raise BackendUnavailable("not now")
 
 
-def test_the_pauses_grow_and_end_with_the_time_allowed(lasting: Lasting) -> None:
-    turn = lasting(0)
+def test_the_pauses_grow_and_end_with_the_time_allowed(make_turn: MakeTurn) -> None:
+    turn = make_turn()
     away = Away(turn)
     with pytest.raises(CallFailed, match="^it was unavailable for find all the time allowed$"):
         patiently(turn, "find", away, 100)
     assert away.asked == [0, 1, 3, 7, 15, 31, 61, 91]
 
 
-def test_nothing_is_asked_once_the_time_is_over(lasting: Lasting) -> None:
-    turn = lasting(0)
+def test_nothing_is_asked_once_the_time_is_over(make_turn: MakeTurn) -> None:
+    turn = make_turn()
     away = Away(turn)
     with pytest.raises(CallFailed, match="unavailable"):
         patiently(turn, "find", away, 3)
     assert away.asked == [0, 1]
 
 
-def test_a_stop_is_heard_in_a_pause(lasting: Lasting) -> None:
-    turn = lasting(0)
+def test_a_stop_is_heard_in_a_pause(make_turn: MakeTurn) -> None:
+    turn = make_turn()
     away = Away(turn, stopped_after=2)
     with pytest.raises(StopAsked):
         patiently(turn, "find", away, 100)
     assert away.asked == [0, 1]
 
 
-def test_a_call_under_way_may_come_back_soon_after_a_stop(lasting: Lasting) -> None:
-    turn = lasting(PARTING)
+def test_a_call_under_way_may_come_back_soon_after_a_stop(make_turn: MakeTurn) -> None:
+    turn = make_turn(launch=PARTING)
     turn.mailbox.ask_stop()
     assert patiently(turn, "launch", lambda: "launched", 100) == "launched"
 
 
-def test_a_call_that_does_not_is_left(lasting: Lasting) -> None:
-    turn = lasting(PARTING + 0.1)
+def test_a_call_that_does_not_is_left(make_turn: MakeTurn) -> None:
+    turn = make_turn(launch=PARTING + 0.1)
     turn.mailbox.ask_stop()
     with pytest.raises(StopAsked):
         patiently(turn, "launch", lambda: "launched", 100)
 
 
-def test_a_call_that_fails_is_named(lasting: Lasting) -> None:
+def test_a_call_that_fails_is_named(make_turn: MakeTurn) -> None:
     def broken() -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(CallFailed, match=r"^launch failed \(No space left on device\)$"):
-        patiently(lasting(0), "launch", broken, 100)
+        patiently(make_turn(), "launch", broken, 100)
 
 
-def test_a_call_that_does_not_come_back_fails(lasting: Lasting) -> None:
-    turn = lasting(101)
+def test_what_is_no_fault_of_the_system_is_not_described(make_turn: MakeTurn) -> None:
+    def broken() -> NoReturn:
+        raise ValueError("/srv/secret")
+
+    with pytest.raises(CallFailed, match=r"^launch failed$"):
+        patiently(make_turn(), "launch", broken, 100)
+
+
+def test_a_call_that_does_not_come_back_fails(make_turn: MakeTurn) -> None:
+    turn = make_turn(launch=101)
     with pytest.raises(CallFailed, match="^launch did not come back in time$"):
         patiently(turn, "launch", lambda: "launched", 100)

@@ -2,114 +2,31 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn
 
-import pluggy
 import pytest
 
-from compute_ref.assets.cancellation import Cancellation
-from compute_ref.assets.catalogue import Catalogue
-from compute_ref.assets.fetching import Fetcher
-from compute_ref.assets.plan import RAW, Algorithm, Dataset, Plan
-from compute_ref.jobs import copies
-from compute_ref.jobs.provisioning import AlgorithmFailed, Cancelled, DataFailed, Provisioner
-from compute_ref.jobs.workspace import Workspaces
-from compute_ref.plugins import (
-    FileObject,
-    FileUnavailable,
-    Folders,
-    OpenFile,
-    WebClient,
-    hookimpl,
-    hookspecs,
+from compute_ref.assets.plan import Dataset
+from compute_ref.jobs.provisioning import AlgorithmFailed, DataFailed
+from tests.compute_ref.jobs.provided import (
+    ALGO,
+    CSV,
+    DATA,
+    HERE,
+    Place,
+    dataset,
+    ddo,
+    file,
+    published,
+    raw,
 )
-from tests.compute_ref.assets.conftest import NoWeb
-
-DATA, ALGO = "did:op:" + "a" * 64, "did:op:" + "c" * 64
-HERE = "http://here"
-CSV = b"1\n2\n3\n" * 1000
-
-
-def file(path: str) -> dict[str, Any]:
-    return {"type": "file", "path": path}
-
-
-def ddo(did: str, *files: FileObject) -> dict[str, Any]:
-    return {"id": did, "services": [{"id": "use", "type": "compute", "files": list(files)}]}
-
-
-def dataset(*files: FileObject, userdata: Any = None) -> Dataset:
-    return Dataset(DATA, "use", ddo(DATA, *files), files, userdata)
-
-
-def raw(code: str = "print(1)", **changes: Any) -> Algorithm:
-    return replace(Algorithm(RAW, "", None, (), code, "sh $ALGO", "", "", ""), **changes)
-
-
-def published(*files: FileObject, **changes: Any) -> Algorithm:
-    found = Algorithm(ALGO, "use", ddo(ALGO, *files), files, "", "sh $ALGO", "", "", "")
-    return replace(found, **changes)
-
-
-class Streams:
-    """A plug-in for files that are no files on this disk; `act` opens one."""
-
-    def __init__(self) -> None:
-        self.userdata: list[Any] = []
-        self.act: Callable[[], Any] = lambda: io.BytesIO(b"stream")
-
-    @hookimpl
-    def open_file(self, file: FileObject, web: WebClient, userdata: Any) -> OpenFile | None:
-        if file["type"] != "stream":
-            return None
-        self.userdata.append(userdata)
-        return OpenFile(self.act())
-
-
-class Place:
-    """A catalogue, a workspace, and a provisioner between them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.catalogue = folder / "catalogue"
-        self.catalogue.mkdir()
-        (self.catalogue / "numbers.csv").write_bytes(CSV)
-        (self.catalogue / "more.csv").write_bytes(b"4\n")
-        (self.catalogue / "mean.py").write_bytes(b"print(2)\n")
-        (self.catalogue / "helper.py").write_bytes(b"x = 1\n")
-        plugins = pluggy.PluginManager("compute_ref")
-        plugins.add_hookspecs(hookspecs)
-        plugins.register(Catalogue(self.catalogue))
-        self.streams = Streams()
-        plugins.register(self.streams)
-        self.hooks = plugins.hook
-        self.workspaces = Workspaces(folder / "data", sync=False)
-        self.cancel = Cancellation()
-        self.lines: list[str] = []
-
-    def provision(
-        self, *datasets: Dataset, algorithm: Algorithm | None = None, most_bytes: int = 10**7
-    ) -> Folders:
-        plan = Plan("local", datasets, algorithm or raw(), (), False, None, {})
-        folders = self.workspaces.fresh("job-a", 1)
-        fetcher = Fetcher(self.hooks, NoWeb(), most_bytes)
-        provisioner = Provisioner(fetcher, HERE)
-        provisioner.data(plan, folders, self.cancel, self.lines.append)
-        provisioner.algorithm(plan, folders, self.cancel, self.lines.append)
-        return folders
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
 
 
 def mode(path: Path) -> int:
@@ -304,72 +221,3 @@ def test_a_file_that_changed_since_it_was_checked_does_not_run(place: Place, cha
     algorithm = published(file("mean.py"), file("helper.py"), files_checksum=demanded)
     with pytest.raises(AlgorithmFailed, match="changed after the job was accepted"):
         place.provision(dataset(file("numbers.csv")), algorithm=algorithm)
-
-
-# Streams and copies
-
-
-def test_a_stream_on_top_of_a_file_is_read_and_not_copied(place: Place) -> None:
-    """A GzipFile has the descriptor of the compressed file."""
-    packed = place.catalogue / "numbers.gz"
-    packed.write_bytes(gzip.compress(CSV))
-    place.streams.act = lambda: gzip.open(packed)  # noqa: SIM115 - the provisioner closes it
-    folders = place.provision(dataset({"type": "stream"}))
-    assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV
-
-
-def test_an_open_file_of_a_plugin_is_copied_from_its_start(place: Place) -> None:
-    def peeked() -> BinaryIO:
-        stream = (place.catalogue / "numbers.csv").open("rb")
-        stream.peek(1)
-        return stream
-
-    place.streams.act = peeked
-    folders = place.provision(dataset({"type": "stream"}))
-    assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV
-
-
-def test_a_stream_that_was_read_from_is_taken_from_there(place: Place) -> None:
-    def begun() -> BinaryIO:
-        stream = (place.catalogue / "numbers.csv").open("rb")
-        stream.read(2)
-        return stream
-
-    place.streams.act = begun
-    folders = place.provision(dataset({"type": "stream"}))
-    assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV[2:]
-
-
-def test_an_ordinary_file_is_copied_by_the_kernel(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(copies, "_by_hand", None)
-    folders = place.provision(dataset(file("numbers.csv")))
-    assert (folders.inputs / ("a" * 64) / "0").read_bytes() == CSV
-
-
-def test_a_cancelled_fetch_ends_between_two_pieces(place: Place) -> None:
-    class Endless(io.RawIOBase):
-        def read(self, size: int = -1) -> bytes:
-            place.cancel.set()
-            return b"x" * 10
-
-    place.streams.act = Endless
-    with pytest.raises(Cancelled):
-        place.provision(dataset({"type": "stream"}))
-
-
-def test_nothing_more_is_opened_once_it_is_cancelled(place: Place) -> None:
-    place.cancel.set()
-    with pytest.raises(Cancelled):
-        place.provision(dataset({"type": "stream"}))
-    assert place.streams.userdata == []
-
-
-def test_a_plugins_own_refusal_reaches_the_consumer(place: Place) -> None:
-    def refused() -> NoReturn:
-        raise FileUnavailable("The archive is closed on Sundays.")
-
-    place.streams.act = refused
-    with pytest.raises(DataFailed, match="closed on Sundays"):
-        place.provision(dataset({"type": "stream"}))

@@ -72,6 +72,39 @@ def test_a_job_id_that_is_a_path_is_refused(workspaces: Workspaces, job_id: str)
             use(job_id)
 
 
+def test_results_are_made_durable_unless_it_is_said_otherwise(tmp_path: Path) -> None:
+    assert Workspaces(tmp_path).sync
+    assert not Workspaces(tmp_path, sync=False).sync
+
+
+def test_a_link_in_the_place_of_a_folder_is_not_taken_for_it(
+    workspaces: Workspaces, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    workspaces.run("job1z", 1).root.parent.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError):
+        workspaces.ready("job1z", 1)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_only_jobs_with_more_than_the_results_of_one_run_are_untidy(
+    workspaces: Workspaces, tmp_path: Path
+) -> None:
+    for job_id, kept in {
+        "tidy": ["1/results"],
+        "bare": ["2"],
+        "empty": [],
+        "twice": ["1/results", "2"],
+        "thrice": ["1", "2", "3"],
+        "draft": ["1/results", "1/draft-1"],
+        "working": ["1/inputs"],
+        ".removed-1": ["1/inputs"],
+    }.items():
+        for name in ("", *kept):
+            (tmp_path / "jobs" / job_id / name).mkdir(parents=True, exist_ok=True)
+    assert sorted(workspaces.untidy()) == ["draft", "thrice", "twice", "working"]
+
+
 def test_fresh_folders_are_empty(workspaces: Workspaces) -> None:
     folders = workspaces.fresh("job1z", 1)
     (folders.inputs / "half").write_text("x")
@@ -188,6 +221,8 @@ def test_on_a_full_disk_only_logs_and_messages_of_a_run_stay(workspaces: Workspa
 def test_results_stay_when_the_rest_of_a_run_goes(workspaces: Workspaces) -> None:
     kept = results_folder(workspaces) / "a"
     kept.write_text("x")
+    for name in ("collected", "draft-1"):
+        (kept.parent.parent / name).mkdir()
     workspaces.keep_results("job1z", 1)
     assert [path.name for path in kept.parent.parent.iterdir()] == ["results"]
     workspaces.remove_results(job_with("a"))

@@ -1,0 +1,151 @@
+"""What an algorithm left becomes results only where everything before went well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from compute_ref.jobs import publishing
+from compute_ref.jobs.endings import COMPLETED, LOST, Ending
+from compute_ref.jobs.model import FinishReason, Job, Status
+from compute_ref.jobs.publishing import concluded, filter_outputs, publish, publish_logs
+from compute_ref.jobs.turn import Phase, Turn
+from compute_ref.plugins import hookimpl
+from tests.compute_ref.jobs.conftest import MakeTurn, World
+
+
+@pytest.fixture
+def turn(make_turn: MakeTurn, waiting_world: World) -> Turn:
+    """A run whose algorithm has just ended and left one file."""
+    turn = make_turn(waiting_world.left_at(40, passed=(10, 20, 30)))
+    (turn.folders.outputs / "a").write_text("1")
+    return turn
+
+
+def through(turn: Turn, phase: Phase | None) -> Job:
+    while phase is not None:
+        phase = phase(turn)
+    return turn.job
+
+
+def test_outputs_that_can_be_relied_on_are_filtered(turn: Turn) -> None:
+    assert concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)) is filter_outputs
+    assert turn.job.status is Status.FILTERING
+    assert [result.filename for result in through(turn, filter_outputs).results][:1] == ["a"]
+
+
+def test_outputs_that_cannot_are_not_and_the_job_was_never_at_50(turn: Turn) -> None:
+    assert concluded(turn, Ending(FinishReason.LOST, LOST, sound=False)) is publish_logs
+    assert turn.job.status is Status.PUBLISHING
+    job = through(turn, publish_logs)
+    assert job.status is Status.COMPLETED
+    assert [result.filename for result in job.results] == ["algorithm.log", "configuration.log"]
+    assert 50 not in [passage.status for passage in job.history]
+
+
+def test_the_place_of_the_results_is_on_the_disk_before_the_job_is_final(
+    turn: Turn, waiting_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[Path, bool]] = []
+    monkeypatch.setattr(
+        publishing, "sync_folder", lambda path: synced.append((path, turn.job.final))
+    )
+    waiting_world.workspaces.sync = True
+    through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
+    assert synced[-1] == (turn.folders.root, False)
+    assert turn.job.final
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 2**30])
+def test_no_more_is_collected_than_the_environment_allows(
+    make_turn: MakeTurn, waiting_world: World, allowed: int
+) -> None:
+    environment = replace(waiting_world.environment, diskGB=allowed / 2**30)
+    waiting_world.environment = environment
+    turn = make_turn(waiting_world.left_at(40, passed=(10, 20, 30)))
+    (turn.folders.outputs / "a").write_text("22")
+    concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED))
+    job = through(turn, filter_outputs)
+    assert (job.finish_reason is FinishReason.STORAGE) is (allowed == 1)
+    assert ("the outputs are larger than" in job.finish_message) is (allowed == 1)
+    assert ("a" in [result.filename for result in job.results]) is (allowed != 1)
+
+
+def test_collecting_that_does_not_end_in_time_ends_the_job(
+    make_turn: MakeTurn, waiting_world: World
+) -> None:
+    job_id = waiting_world.left_at(40, passed=(10, 20, 30))
+    turn = make_turn(job_id, **{"collecting the outputs": 10**6})
+    concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED))
+    assert filter_outputs(turn) is publish_logs
+    assert turn.job.finish_reason is FinishReason.BACKEND
+    assert "collecting the outputs did not come back in " in turn.job.finish_message
+
+
+@pytest.mark.parametrize(("written", "own"), [(None, True), ("", True), ("x", False)])
+def test_an_algorithm_that_says_nothing_has_a_log_all_the_same(
+    turn: Turn, waiting_world: World, written: str | None, own: bool
+) -> None:
+    if written is not None:
+        (turn.folders.logs / "algorithm.log").write_text(written)
+    concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED))
+    job = through(turn, filter_outputs)
+    said = waiting_world.result(job, "algorithm.log").decode()
+    assert (COMPLETED in said) is own
+
+
+class Filter:
+    """A filter that remembers what it was asked about, and may fail."""
+
+    def __init__(self, fails: bool) -> None:
+        self.fails = fails
+        self.asked: list[tuple[str, list[str]]] = []
+
+    @hookimpl
+    def filter_results(self, job: Job, folder: Path) -> None:
+        self.asked.append((job.job_id, [path.name for path in folder.iterdir()]))
+        if self.fails:
+            raise RuntimeError("/srv/secret")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_filter_sees_job_and_files_and_what_it_does_not_pass_is_not_published(
+    turn: Turn, waiting_world: World, fails: bool
+) -> None:
+    plugin = Filter(fails)
+    waiting_world.plugins.register(plugin)
+    job = through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
+    assert plugin.asked == [(job.job_id, ["a"])]
+    assert ("a" in [result.filename for result in job.results]) is not fails
+    assert ("filtering the results failed" in job.finish_message) is fails
+    assert job.finish_reason is (FinishReason.FILTERING if fails else FinishReason.COMPLETED)
+
+
+class Publisher:
+    """A plug-in that cannot publish."""
+
+    @hookimpl
+    def publish_results(self) -> None:
+        raise RuntimeError("/srv/secret")
+
+
+def test_results_that_a_plugin_cannot_publish_are_kept_here(
+    turn: Turn, waiting_world: World
+) -> None:
+    waiting_world.plugins.register(Publisher())
+    concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED))
+    job = through(turn, filter_outputs)
+    assert job.finish_reason is FinishReason.COMPLETED
+    assert waiting_world.result(job, "a") == b"1"
+    said = waiting_world.result(job, "publish.log").decode()
+    assert "publishing the results failed. The results are kept here" in said
+
+
+def test_results_that_cannot_be_stored_are_not_published(turn: Turn) -> None:
+    """The collected files are gone: nothing is there to be put in place."""
+    turn.enter(Status.FILTERING)
+    assert publish(turn) is publish_logs
+    assert turn.job.finish_reason is FinishReason.BACKEND
+    assert "storing the results failed" in turn.job.finish_message

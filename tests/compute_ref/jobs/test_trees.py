@@ -1,0 +1,72 @@
+"""A stranger's folders, seen by a server that is not root."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from compute_ref.jobs.trees import FILE, FOLDER, children, opened, remove_tree
+
+NOBODY = 65_534
+
+
+@pytest.fixture
+def own() -> Iterator[Path]:
+    """A folder of an ordinary user, which this process is meanwhile."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if user == 0:
+            os.chown(folder, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield folder
+        finally:
+            os.seteuid(user)
+
+
+def test_our_own_file_that_denies_us_reading_is_read_all_the_same(own: Path) -> None:
+    (own / "sub").mkdir()
+    (own / "sub" / "a").write_text("x")
+    (own / "sub" / "a").chmod(0)
+    (own / "sub").chmod(0)
+    descriptors = len(os.listdir("/proc/self/fd"))
+    with opened(own, FOLDER) as root:
+        (sub,) = [child.name for child in children(root)]
+        with opened(sub, FOLDER, root) as folder, opened("a", FILE, folder) as file:
+            assert os.read(file, 10) == b"x"
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert (own / "sub").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_of_our_own_that_denies_everything_is_removed(own: Path) -> None:
+    inner = own / "a" / "b"
+    inner.mkdir(parents=True)
+    (inner / "file").write_text("x")
+    for path in (inner, inner.parent):
+        path.chmod(0)
+    remove_tree(own / "a")
+    assert list(own.iterdir()) == []
+
+
+def test_a_link_is_not_mended_nor_followed(own: Path) -> None:
+    target, link = own / "target", own / "link"
+    target.write_text("x")
+    target.chmod(0)
+    link.symlink_to(target)
+    with pytest.raises(OSError, match="symbolic links"), opened(link, FILE):
+        raise AssertionError
+    assert target.stat().st_mode & 0o777 == 0
+
+
+def test_what_is_left_out_ends_nothing(tmp_path: Path) -> None:
+    for name in ("first", "last"):
+        (tmp_path / f"link-{name}").symlink_to("/etc/passwd")
+        if name == "first":
+            (tmp_path / "file").write_text("x")
+    with opened(tmp_path, FOLDER) as root:
+        assert [child.name for child in children(root)] == ["file"]
