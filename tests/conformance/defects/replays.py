@@ -181,3 +181,15 @@ def reason_kept(wrong: Wrong) -> None:
 @defect("restart-keeps-the-exit-code", "CE-RESTART-REASON", kind=Kind.SHAPE, calls=3)
 def exit_code_kept(wrong: Wrong) -> None:
     _kept(wrong, "exit_code")
+
+
+@defect("stopped-jobs-are-over", "CE-RESTART-STOPPED", calls=5)
+def stopped_are_over(wrong: Wrong) -> None:
+    usual = ComputeResource._restart
+
+    def restart(self: Any, job_id: str, wanted: Any, caller: Caller) -> Job:
+        if any(job.stop_request for job in self._own(caller.address, job_id)):
+            raise Refused({"jobId": "not_final"})
+        return usual(self, job_id, wanted, caller)
+
+    wrong.patch(ComputeResource, "_restart", restart)
