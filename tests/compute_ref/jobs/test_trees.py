@@ -63,6 +63,28 @@ def test_a_link_is_not_mended_nor_followed(own: Path) -> None:
     assert target.stat().st_mode & 0o777 == 0
 
 
+def test_a_file_that_becomes_a_link_before_it_is_mended_is_no_way_to_another(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, file = own / "target", own / "file"
+    for path in (target, file):
+        path.touch(mode=0)
+    plain = os.open
+
+    def swapped(path: Path, flags: int, **below: int | None) -> int:
+        try:
+            return plain(path, flags, **below)
+        except PermissionError:
+            file.unlink()
+            file.symlink_to(target)
+            raise
+
+    monkeypatch.setattr(os, "open", swapped)
+    with pytest.raises(OSError, match="not supported|symbolic"), opened(file, FILE):
+        raise AssertionError
+    assert target.stat().st_mode & 0o777 == 0
+
+
 def test_what_is_left_out_ends_nothing(tmp_path: Path) -> None:
     for name in ("first", "last"):
         (tmp_path / f"link-{name}").symlink_to("/etc/passwd")
