@@ -111,3 +111,34 @@ def test_a_tree_is_taken_apart_in_its_own_place(
     monkeypatch.chdir(current)
     remove_tree(tmp_path / "tree")
     assert list(tmp_path.rglob("*")) == [current]
+
+
+def test_a_folder_whose_mode_is_not_ours_to_change_is_removed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tree" / "theirs").mkdir(parents=True)
+    (tmp_path / "tree" / "theirs" / "file").write_text("x")
+
+    def refused(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "fchmod", refused)
+    remove_tree(tmp_path / "tree")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_others_remove_meanwhile_do_not_end_a_removal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tree").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "tree" / name).write_text("x")
+    plain = os.unlink
+
+    def too_late(name: str, *, dir_fd: int) -> None:
+        plain(name, dir_fd=dir_fd)
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "unlink", too_late)
+    remove_tree(tmp_path / "tree")
+    assert list(tmp_path.iterdir()) == []
