@@ -203,6 +203,19 @@ def test_after_a_start_the_run_that_began_first_is_first(tmp_path: Path) -> None
     store.close()
 
 
+def test_a_full_queue_says_so_and_when_to_come_again(tmp_path: Path) -> None:
+    store, other = opened(tmp_path), "0x" + "2" * 40
+    limits = replace(ROOMY, max_queued=2, max_queued_per_owner=1)
+    store.accept(job("a"), plan("0x1"), None, limits)
+    with pytest.raises(QueueFull, match=r"^This consumer .* delete some\.$") as own:
+        store.accept(job("b", order="0x2"), plan("0x2"), None, limits)
+    store.accept(job("b", owner=other, order="0x2"), plan("0x2"), None, limits)
+    with pytest.raises(QueueFull, match=r"^The server's queue is full\. Try again ") as full:
+        store.accept(job("c", owner="0x3", order="0x3"), plan("0x3"), None, limits)
+    assert (own.value.retry_after, full.value.retry_after) == (30, 30)
+    store.close()
+
+
 def test_a_restart_waits_in_its_owners_queue(tmp_path: Path) -> None:
     store, other = opened(tmp_path), "0x" + "2" * 40
     store.accept(job("a"), plan("0x1"), claim("1"), ROOMY)
