@@ -188,11 +188,22 @@ def ddo(bench: Bench) -> None:
 
 @check("CE-BESIDE-DDO-FILES")
 def ddo_files(bench: Bench) -> None:
-    """The files of the services of a dataset and of an algorithm."""
-    for asset in (bench.profile.dataset("open"), bench.profile.algorithm("trusted")):
-        for service in _services(bench, asset["documentId"]):
-            files = service.get("files", "")
-            expect(isinstance(files, str), "files that are left out or encrypted", service)
+    """The files of the services of every dataset and algorithm of the profile."""
+    profile = bench.profile
+    first = [one["documentId"] for one in (profile.dataset("open"), profile.algorithm("trusted"))]
+    named = (*profile.datasets.values(), *profile.algorithms.values())
+    for did in first:
+        _hides_files(bench, did)
+    for did in sorted(
+        {one["documentId"] for one in named if "documentId" in one}.difference(first)
+    ):
+        _hides_files(bench, did)
+
+
+def _hides_files(bench: Bench, did: str) -> None:
+    for service in _services(bench, did):
+        files = service.get("files", "")
+        expect(isinstance(files, str), "files that are left out or encrypted", service)
 
 
 @check("CE-BESIDE-DDO-ENDPOINT")
