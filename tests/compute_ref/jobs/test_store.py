@@ -115,6 +115,27 @@ def test_a_job_that_was_read_or_changed_is_not_read_again_but_a_long_one_is(
     store.close()
 
 
+def test_a_change_waits_for_the_disk_only_where_it_is_told_to(tmp_path: Path) -> None:
+    disk = FallibleDisk()
+    store = Store.open(tmp_path, Clock(), disk=disk)
+    store.accept(job("a"), plan(), None, ROOMY)
+    disk.calls.clear()
+    store.change("a", lambda one: one.entered(Status.STARTED, 2.0))
+    assert "sync" not in [call.what for call in disk.calls]
+    store.change("a", lambda one: one.entered(Status.RUNNING, 3.0), sync=True)
+    assert "sync" in [call.what for call in disk.calls]
+    store.close()
+
+
+def test_a_job_that_is_being_deleted_can_still_be_changed(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan(), None, ROOMY)
+    store.ask_delete(["a"], None)
+    store.change("a", lambda one: one.ended(Status.COMPLETED, 2.0, ()))
+    assert store.get("a", deleting=True).final
+    store.close()
+
+
 def test_a_job_that_is_removed_is_unknown_however_it_was_looked_at(tmp_path: Path) -> None:
     store = opened(tmp_path)
     for name in ("a", "b"):
