@@ -72,9 +72,9 @@ def test_a_file_that_becomes_a_link_before_it_is_mended_is_no_way_to_another(
         path.touch(mode=0)
     plain = os.open
 
-    def swapped(path: Path, flags: int, **below: int | None) -> int:
+    def swapped(path: Path, flags: int, *, dir_fd: int | None) -> int:
         try:
-            return plain(path, flags, **below)
+            return plain(path, flags, dir_fd=dir_fd)
         except PermissionError:
             file.unlink()
             file.symlink_to(target)
