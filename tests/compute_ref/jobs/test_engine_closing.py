@@ -28,6 +28,14 @@ def test_closing_leaves_the_algorithm_running_and_the_job_as_it_is(world: World)
     assert world.final(job_id).finish_reason is FinishReason.COMPLETED
 
 
+def test_closing_leaves_a_job_in_the_queue(make_world: MakeWorld) -> None:
+    world = make_world(maxJobs=0).open()
+    job_id = world.submit()
+    world.engine.close()
+    assert world.store.get(job_id).status is Status.WARMING_UP
+    assert world.open(maxJobs=1).final(job_id).finish_reason is FinishReason.COMPLETED
+
+
 def test_closing_at_any_moment_loses_no_job(make_world: MakeWorld) -> None:
     world = make_world(maxJobs=3).open()
     ids = [world.submit("write a 1") for _ in range(40)]

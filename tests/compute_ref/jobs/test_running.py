@@ -92,6 +92,29 @@ def test_a_run_has_its_time_and_what_a_backend_may_be_late_from_when_it_began(
     assert limits == [until and 30 + until]
 
 
+@pytest.mark.parametrize("how", ["raise", "lie"])
+def test_a_run_whose_end_the_backend_cannot_tell_is_ended(
+    make_turn: MakeTurn, waiting_world: World, running: str, how: str
+) -> None:
+    turn = make_turn(running)
+    name = waiting_world.launched(running)
+    waiting_world.backend.runs[name].told = [[how, "wait"]]
+    assert watch(turn, handle=Handle(name)) is publish_logs
+    assert turn.job.finish_reason is FinishReason.BACKEND
+    assert "wait " in turn.job.finish_message
+    assert waiting_world.backend.running == 0
+
+
+def test_a_run_that_is_not_over_in_time_is_ended_and_has_its_exit_code(
+    make_turn: MakeTurn, waiting_world: World, running: str
+) -> None:
+    waiting_world.environment = replace(waiting_world.environment, maxJobDuration=100)
+    turn = make_turn(running, wait=100 + waiting_world.deadlines.run_grace + 1)
+    assert watch(turn, handle=Handle(waiting_world.launched(running))) is filter_outputs
+    assert turn.job.finish_reason is FinishReason.TIMEOUT
+    assert turn.job.exit_code == 143
+
+
 def forced(turn: Turn, world: World) -> list[tuple[str, float]]:
     """Ask for a stop of a run that is watched; what its backend was told to stop."""
     stopped: list[tuple[str, float]] = []
