@@ -117,6 +117,14 @@ class Publisher:
         raise RuntimeError("/srv/secret")
 
 
+class Liar:
+    """A plug-in that answers no DID."""
+
+    @hookimpl
+    def publish_results(self) -> str:
+        return 7  # type: ignore[return-value]
+
+
 def test_results_that_a_plugin_cannot_publish_are_kept_here(
     turn: Turn, waiting_world: World
 ) -> None:
@@ -125,8 +133,16 @@ def test_results_that_a_plugin_cannot_publish_are_kept_here(
     job = through(turn, filter_outputs)
     assert job.finish_reason is FinishReason.COMPLETED
     assert waiting_world.result(job, "a") == b"1"
+    assert job.results_did == ""
     said = waiting_world.result(job, "publish.log").decode()
     assert "publishing the results failed. The results are kept here" in said
+
+
+def test_what_is_no_did_is_not_told_as_one(turn: Turn, waiting_world: World) -> None:
+    waiting_world.plugins.register(Liar())
+    job = through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
+    assert job.finish_reason is FinishReason.COMPLETED
+    assert job.results_did == ""
 
 
 def test_results_that_cannot_be_stored_are_not_published(turn: Turn) -> None:
