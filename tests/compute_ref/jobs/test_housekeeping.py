@@ -75,6 +75,24 @@ def test_each_backend_is_swept_once(closed_world: World, adopter: Counted) -> No
     assert [backend.calls["list", ""] for backend in (closed_world.backend, other)] == [1, 1]
 
 
+def test_the_end_waits_only_so_long_for_a_look(closed_world: World, adopter: Counted) -> None:
+    looking, released = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        looking.set()
+        released.wait()
+
+    adopter.adopt = hang  # type: ignore[method-assign]
+    dog = watchdog(closed_world, adopter)
+    dog.start()
+    assert looking.wait(20)
+    dog.close(0.01)
+    assert dog._worker.is_alive()
+    released.set()
+    dog.close(20)
+    assert not dog._worker.is_alive()
+
+
 def test_a_look_that_hangs_does_not_keep_the_server_from_ending(
     closed_world: World, adopter: Counted
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from compute_ref.jobs import publishing
 from compute_ref.jobs.endings import COMPLETED, LOST, Ending
 from compute_ref.jobs.model import FinishReason, Job, Status
 from compute_ref.jobs.publishing import concluded, filter_outputs, publish, publish_logs
@@ -42,6 +43,19 @@ def test_outputs_that_cannot_are_not_and_the_job_was_never_at_50(turn: Turn) -> 
     assert job.status is Status.COMPLETED
     assert [result.filename for result in job.results] == ["algorithm.log", "configuration.log"]
     assert 50 not in [passage.status for passage in job.history]
+
+
+def test_the_place_of_the_results_is_on_the_disk_before_the_job_is_final(
+    turn: Turn, waiting_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[Path, bool]] = []
+    monkeypatch.setattr(
+        publishing, "sync_folder", lambda path: synced.append((path, turn.job.final))
+    )
+    waiting_world.workspaces.sync = True
+    through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
+    assert synced[-1] == (turn.folders.root, False)
+    assert turn.job.final
 
 
 @pytest.mark.parametrize("allowed", [0, 1, 2**30])

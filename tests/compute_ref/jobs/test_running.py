@@ -9,12 +9,13 @@ from typing import NoReturn
 import pytest
 
 from compute_ref.jobs.endings import STOPPED
+from compute_ref.jobs.launching import launch
 from compute_ref.jobs.mailbox import Left
 from compute_ref.jobs.model import FinishReason
 from compute_ref.jobs.publishing import filter_outputs, publish_logs
 from compute_ref.jobs.running import resume, watch
 from compute_ref.jobs.turn import Turn
-from compute_ref.plugins import Handle
+from compute_ref.plugins import Exit, Handle
 from tests.compute_ref.jobs.conftest import MakeTurn, World, launch_as_before
 
 
@@ -58,6 +59,57 @@ def test_a_run_that_the_backend_fails_to_find_is_ended(
     assert waiting_world.backend.running == 0
 
 
+@pytest.mark.parametrize("passed", [0, 10])
+def test_the_time_of_a_run_counts_from_its_launch(
+    make_turn: MakeTurn, waiting_world: World, passed: float
+) -> None:
+    turn = make_turn(waiting_world.left_at(30, "stay", passed=(10, 20)))
+    waiting_world.clock.advance(passed)
+    assert launch(turn).func is watch  # type: ignore[attr-defined]
+    assert turn.job.status == 40
+    assert turn.job.running_since == waiting_world.clock.moment()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "wait came back without telling how the run ended"),
+        (Exit(0, "exited"), "wait came back without telling how the run ended"),  # type: ignore[arg-type]
+        (Exit("0"), "wait came back with an exit that is none"),  # type: ignore[arg-type]
+        (RuntimeError("/srv/secret"), "wait failed"),
+    ],
+)
+def test_a_run_of_whose_end_the_backend_tells_nothing_sound_is_ended(
+    make_turn: MakeTurn,
+    waiting_world: World,
+    running: str,
+    answer: Exit | Exception | None,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wait(*_: object) -> Exit | None:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(waiting_world.backend, "wait", wait)
+    turn = make_turn(running)
+    assert watch(turn, handle=Handle(waiting_world.launched(running))) is publish_logs
+    assert turn.job.finish_reason is FinishReason.BACKEND
+    assert said in turn.job.finish_message
+    assert waiting_world.backend.running == 0
+
+
+def test_a_run_over_its_time_is_ended_and_its_outputs_count(
+    make_turn: MakeTurn, waiting_world: World, running: str
+) -> None:
+    waiting_world.environment = replace(waiting_world.environment, maxJobDuration=100)
+    seconds = 100 + waiting_world.deadlines.run_grace
+    turn = make_turn(running, wait=seconds + 1)
+    assert watch(turn, handle=Handle(waiting_world.launched(running))) is filter_outputs
+    assert (turn.job.finish_reason, turn.job.exit_code) == (FinishReason.TIMEOUT, 143)
+
+
 def test_a_run_that_is_never_found_was_looked_for_as_long_as_a_launch_may_take(
     make_turn: MakeTurn, waiting_world: World, running: str
 ) -> None:
@@ -90,29 +142,6 @@ def test_a_run_has_its_time_and_what_a_backend_may_be_late_from_when_it_began(
     with pytest.raises(Left):
         watch(turn, handle=Handle(waiting_world.launched(running)))
     assert limits == [until and 30 + until]
-
-
-@pytest.mark.parametrize("how", ["raise", "lie"])
-def test_a_run_whose_end_the_backend_cannot_tell_is_ended(
-    make_turn: MakeTurn, waiting_world: World, running: str, how: str
-) -> None:
-    turn = make_turn(running)
-    name = waiting_world.launched(running)
-    waiting_world.backend.runs[name].told = [[how, "wait"]]
-    assert watch(turn, handle=Handle(name)) is publish_logs
-    assert turn.job.finish_reason is FinishReason.BACKEND
-    assert "wait " in turn.job.finish_message
-    assert waiting_world.backend.running == 0
-
-
-def test_a_run_that_is_not_over_in_time_is_ended_and_has_its_exit_code(
-    make_turn: MakeTurn, waiting_world: World, running: str
-) -> None:
-    waiting_world.environment = replace(waiting_world.environment, maxJobDuration=100)
-    turn = make_turn(running, wait=100 + waiting_world.deadlines.run_grace + 1)
-    assert watch(turn, handle=Handle(waiting_world.launched(running))) is filter_outputs
-    assert turn.job.finish_reason is FinishReason.TIMEOUT
-    assert turn.job.exit_code == 143
 
 
 def forced(turn: Turn, world: World) -> list[tuple[str, float]]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +10,8 @@ import pytest
 from tinydb import where
 
 from compute_ref.clock import Clock
-from compute_ref.jobs.folder import StoreLocked
-from compute_ref.jobs.index import JobFilter
+from compute_ref.jobs.index import JobFilter, JobIndex
 from compute_ref.jobs.model import Status
-from compute_ref.jobs.records import StoreDamaged
 from compute_ref.jobs.store import Store, run_began
 from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused
 from compute_ref.testing.clock import MovedClock
@@ -87,6 +81,18 @@ def test_jobs_are_found_newest_first_by_any_of_their_names(tmp_path: Path) -> No
     store.close()
 
 
+def test_what_goes_while_jobs_are_looked_for_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(tmp_path)
+    for name in ("a", "going"):
+        store.accept(job(name, order=f"0x{name}"), plan(f"0x{name}"), None, ROOMY)
+    store.ask_delete(["going"], None)
+    monkeypatch.setattr(JobIndex, "find", lambda *_: iter(["gone", "going", "a"]))
+    assert [found.job_id for found in store.find(JobFilter())] == ["a"]
+    store.close()
+
+
 def test_a_deleted_job_stays_deleted_and_its_nonce_stays_spent(tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.accept(job("a"), plan(), claim("1"), ROOMY)
@@ -137,6 +143,19 @@ def test_a_restart_keeps_what_the_new_run_is_to_do_and_what_pays_for_it(tmp_path
     assert (store.get("a").run, store.get("a").agreement_id) == (2, "0x2")
     (other,) = plan("0x2", "other").orders
     assert store.order_refused(other)
+    store.close()
+
+
+def test_a_full_queue_says_so_and_when_to_come_again(tmp_path: Path) -> None:
+    store, other = opened(tmp_path), "0x" + "2" * 40
+    limits = replace(ROOMY, max_queued=2, max_queued_per_owner=1)
+    store.accept(job("a"), plan("0x1"), None, limits)
+    with pytest.raises(QueueFull, match=r"^This consumer .* delete some\.$") as own:
+        store.accept(job("b", order="0x2"), plan("0x2"), None, limits)
+    store.accept(job("b", owner=other, order="0x2"), plan("0x2"), None, limits)
+    with pytest.raises(QueueFull, match=r"^The server's queue is full\. Try again ") as full:
+        store.accept(job("c", owner="0x3", order="0x3"), plan("0x3"), None, limits)
+    assert (own.value.retry_after, full.value.retry_after) == (30, 30)
     store.close()
 
 
@@ -235,112 +254,3 @@ def test_tinydbs_queries_work_on_the_store(tmp_path: Path) -> None:
     table.update({"finishMessage": "seen"}, where("jobId") == "a")
     assert store.get("a").finish_message == "seen"
     store.close()
-
-
-def test_a_second_server_is_refused_by_the_first_ones_name(tmp_path: Path) -> None:
-    store = opened(tmp_path)
-    with pytest.raises(StoreLocked, match=str(os.getpid())):
-        opened(tmp_path)
-    store.close()
-
-
-def test_compaction_and_checkpoint_change_nothing_that_is_stored(tmp_path: Path) -> None:
-    store = opened(tmp_path)
-    for number in range(1, 30):
-        store.accept(
-            job(f"j{number}", order=f"0x{number:x}"),
-            plan(f"0x{number:x}"),
-            claim(str(number)),
-            ROOMY,
-        )
-        store.change(f"j{number}", lambda one: one.entered(Status.STARTED, 2.0))
-    store.remove("j7")
-    size = (tmp_path / "store.journal").stat().st_size
-    before = store.find(JobFilter(owner=OWNER))
-    store.compact()
-    assert (tmp_path / "store.journal").stat().st_size < size
-    assert store.find(JobFilter(owner=OWNER)) == before
-    store.change("j9", lambda one: one.entered(Status.RUNNING, 3.0))
-    store.close()
-    for checkpoint in (True, False):
-        if not checkpoint:
-            (tmp_path / "store.index").unlink(missing_ok=True)
-        store = opened(tmp_path)
-        assert [j.job_id for j in store.find(JobFilter(owner=OWNER))] == [j.job_id for j in before]
-        assert store.get("j9").status is Status.RUNNING
-        assert store.last_nonce(OWNER) == "29"
-        store.close()
-
-
-def test_a_file_cut_anywhere_in_its_last_record_loses_only_that_record(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    store = opened(tmp_path)
-    store.accept(job("a"), plan("0x1"), claim("1"), ROOMY)
-    whole = (tmp_path / "store.journal").stat().st_size
-    store.accept(job("b", order="0x2"), plan("0x2"), claim("2"), ROOMY)
-    data = (tmp_path / "store.journal").read_bytes()
-    store.close()
-    (tmp_path / "store.index").unlink(missing_ok=True)
-    for size in range(whole + 1, len(data), 37):
-        caplog.clear()
-        (tmp_path / "store.journal").write_bytes(data[:size])
-        store = opened(tmp_path)
-        assert [j.job_id for j in store.find(JobFilter())] == ["a"]
-        assert store.last_nonce(OWNER) == "1"
-        assert "cut off" in caplog.text
-        store.close()
-        (tmp_path / "store.index").unlink(missing_ok=True)
-
-
-def test_damage_before_the_end_is_refused_with_its_place(tmp_path: Path) -> None:
-    store = opened(tmp_path)
-    start = (tmp_path / "store.journal").stat().st_size
-    for number in range(1, 4):
-        store.accept(
-            job(f"j{number}", order=f"0x{number}"), plan(f"0x{number}"), claim(str(number)), ROOMY
-        )
-    store.close()
-    (tmp_path / "store.index").unlink(missing_ok=True)
-    data = bytearray((tmp_path / "store.journal").read_bytes())
-    data[start + 40] ^= 1
-    (tmp_path / "store.journal").write_bytes(data)
-    with pytest.raises(StoreDamaged) as refused:
-        opened(tmp_path)
-    assert refused.value.offset == start
-    assert (tmp_path / "store.journal").read_bytes() == data
-
-
-CHILD = """
-import sys
-from pathlib import Path
-sys.path[:0] = [{root!r}]
-from compute_ref.clock import Clock
-from compute_ref.jobs.store import Store
-from tests.compute_ref.jobs.builders import ROOMY, claim, job, plan
-store = Store.open(Path(sys.argv[1]), Clock())
-number = int(store.last_nonce(claim("1").address) or 0)
-while True:
-    number += 1
-    order = f"0x{{number:x}}"
-    store.accept(job(f"j{{number}}", order=order), plan(order), claim(str(number)), ROOMY)
-    print(number, flush=True)
-"""
-
-
-def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
-    program = CHILD.format(root=str(Path(__file__).parents[3]))
-    for round_ in range(1, 4):
-        child = subprocess.Popen(
-            [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
-        )
-        assert child.stdout is not None
-        acknowledged = [int(child.stdout.readline()) for _ in range(10 * round_)]
-        child.send_signal(signal.SIGKILL)
-        acknowledged += [int(line) for line in child.stdout if line.endswith("\n")]
-        child.wait()
-        child.stdout.close()
-        store = opened(tmp_path)
-        assert float(store.last_nonce(OWNER) or 0) >= acknowledged[-1]
-        assert {f"j{n}" for n in acknowledged} <= {j.job_id for j in store.find(JobFilter())}
-        store.close()

@@ -182,6 +182,24 @@ def test_a_table_being_changed_counts_what_will_be_there() -> None:
     assert len(table) == 4
 
 
+def test_nothing_stands_for_a_document_while_its_table_is_being_changed() -> None:
+    base = Base(1)
+    before = base.storage.entry("things", "k0")
+    assert before is not None
+    with base.storage.batch():
+        base.table.put("k0", {"number": 1})
+        assert base.storage.entry("things", "k0") is None
+    assert base.storage.entry("things", "k0") not in {None, before}
+
+
+def test_what_is_put_counts_whatever_was_done_to_what_was_read() -> None:
+    base = Base(1)
+    table = Overlay(LazyTable(base.journal, "things"))
+    table["k0"]["number"] = 7
+    table["k0"] = put = Document({"number": 8}, "k0")  # type: ignore[arg-type]
+    assert table.changes("things") == [("things", "k0", put)]
+
+
 def test_a_batch_is_one_record_and_sees_its_own_changes() -> None:
     base = Base(1)
     with base.storage.batch():

@@ -1,19 +1,32 @@
-"""What a turn knows of its job when it begins."""
+"""What the phases of a run share."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.compute_ref.jobs.conftest import World
+from compute_ref.jobs.endings import COMPLETED, Ending
+from compute_ref.jobs.model import FinishReason, Status
+from tests.compute_ref.jobs.conftest import MakeTurn, World
 
 
 @pytest.mark.parametrize(
-    ("status", "launched", "alive"),
-    [(20, False, False), (30, True, True), (40, True, True), (50, True, False), (60, True, False)],
+    ("status", "launched", "quiet"),
+    [(30, False, True), (30, True, False), (40, True, False), (50, True, True)],
 )
-def test_an_algorithm_may_run_from_the_naming_of_its_run_until_it_was_seen_to_end(
-    closed_world: World, status: int, launched: bool, alive: bool
+def test_an_algorithm_may_run_from_its_name_to_its_end(
+    make_turn: MakeTurn, waiting_world: World, status: int, launched: bool, quiet: bool
 ) -> None:
-    """So long a stop that comes after a restart of the server waits for it."""
-    turn = closed_world.turn(closed_world.left_at(status, launched=launched))
-    assert turn.mailbox.await_quiet(until=0) is not alive
+    turn = make_turn(waiting_world.left_at(status, launched=launched))
+    assert turn.mailbox.await_quiet(10) is quiet
+
+
+def test_a_reason_is_kept_and_a_status_that_was_reached_stays(
+    make_turn: MakeTurn, waiting_world: World
+) -> None:
+    turn = make_turn(waiting_world.left_at(60, passed=(10, 20, 30, 40)))
+    before = turn.job.history
+    turn.conclude(Ending(FinishReason.COMPLETED, COMPLETED), Status.FILTERING)
+    turn.enter(Status.PUBLISHING)
+    assert turn.job.status is Status.PUBLISHING
+    assert turn.job.history == before
+    assert turn.job.finish_reason is FinishReason.COMPLETED
