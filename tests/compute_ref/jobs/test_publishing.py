@@ -13,7 +13,7 @@ from compute_ref.jobs.model import FinishReason, Job, Status
 from compute_ref.jobs.publishing import concluded, filter_outputs, publish, publish_logs
 from compute_ref.jobs.turn import Phase, Turn
 from compute_ref.plugins import hookimpl
-from tests.compute_ref.jobs.conftest import MakeTurn, World
+from tests.compute_ref.jobs.conftest import Durable, MakeTurn, World
 
 
 @pytest.fixture
@@ -56,6 +56,16 @@ def test_the_place_of_the_results_is_on_the_disk_before_the_job_is_final(
     through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
     assert synced[-1] == (turn.folders.root, False)
     assert turn.job.final
+
+
+def test_a_final_status_survives_a_power_cut(
+    make_turn: MakeTurn, waiting_world: World, tmp_path: Path
+) -> None:
+    durable = Durable(tmp_path, waiting_world)
+    turn = make_turn(waiting_world.left_at(60, passed=(10, 20, 30, 40, 50)))
+    job = through(turn, publish_logs)
+    assert job.final
+    assert durable.left(job.job_id) == job
 
 
 @pytest.mark.parametrize("allowed", [0, 1, 2**30])
