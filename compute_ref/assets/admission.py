@@ -97,6 +97,8 @@ class Admission:
     def _checked(self, request: StartRequest, consumer: str | None) -> Plan:
         environment = self._environment(request)
         algorithm = self._algorithm(request, consumer, environment)
+        if request.unreadable:
+            raise Refused({request.unreadable: "invalid"})
         screening = Screening(algorithm, self._trust.empty_allows_all, self._files_checksum)
         datasets: list[Dataset] = []
         for place, asset in enumerate(request.datasets):

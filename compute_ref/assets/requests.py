@@ -31,13 +31,15 @@ class StartRequest:
     """A start or the question whether one would be admitted.
 
     `resource_names` differ by call: ``dataset`` and ``datasets[n]``. `original` is what is
-    compared when the job is restarted.
+    compared when the job is restarted. `unreadable` names the part that is no list of datasets
+    or no object, "" where there is none; its place among the refusals is after the algorithm.
     """
 
     environment: str
     datasets: tuple[AssetRequest, ...]
     algorithm: AlgorithmRequest
     output: Mapping[str, Any] | None = None
+    unreadable: str = ""
 
     def original(self) -> dict[str, Any]:
         """Plain JSON values of everything that a restart must repeat, without orders."""

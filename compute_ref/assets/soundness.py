@@ -115,7 +115,7 @@ def _compute_problems(compute: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(compute.get(flag) or False, bool):
             yield f"compute.{flag} must be true or false"
     algorithms = compute.get("publisherTrustedAlgorithms") or []
-    if algorithms != "*" and not (
+    if algorithms not in ("*", {"did": "*"}) and not (
         isinstance(algorithms, list) and all(_is_trusted(entry) for entry in algorithms)
     ):
         yield f'{TRUSTED} must be a list of {{"did": …}} or "*"'

@@ -65,7 +65,8 @@ def credentials_refuse(ddo: Ddo, consumer: str) -> bool:
 
 
 def _listed(service: Mapping[str, Any], key: str) -> list[Any]:
-    return list(compute_of(service).get(key) or [])  # "*" may stand alone
+    listed = compute_of(service).get(key) or []
+    return listed if isinstance(listed, list) else [listed]  # a star may stand alone
 
 
 def _entries(service: Mapping[str, Any], did: str) -> list[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 
 from compute_ref.jobs.model import Result
 
-RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII)
+RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII | re.IGNORECASE)
 ACTIVE: Final = ("text/html", "image/svg+xml", "application/xhtml+xml", "text/xml")
 UNTYPED: Final = "application/octet-stream"
 TYPES: Final = mimetypes.MimeTypes()  # Python's own table: the same answer on every machine

@@ -157,12 +157,25 @@ def specification() -> dict[str, Any]:
         plugins=[plugin],
     )
     assert plugin.converter is not None  # noqa: S101 - set once the plugin belongs to a spec
+    plugin.converter.add_attribute_function(_as_sent)  # type: ignore[no-untyped-call]
     plugin.converter.field_mapping[Text] = ("string", None)
     plugin.converter.field_mapping[JsonObject] = ("object", None)
     plugin.converter.field_mapping[AnyJson] = (None, None)
     for call in CALLS:
         spec.path(path=call.path, operations={call.method: _operation(call)})
     return spec.to_dict()
+
+
+def _as_sent(converter: Any, field: Any, ret: dict[str, Any]) -> dict[str, Any]:
+    """What JSON Schema says in another way than the field itself."""
+    more: dict[str, Any] = {}
+    if "pattern" in ret:
+        more["pattern"] = "^" + ret["pattern"].replace("\\Z", "$")
+    if isinstance(field, Text) and field.number:
+        more["type"] = ["string", "number"]
+    if field.metadata.get("or_text"):
+        more["anyOf"] = [{"$ref": ret.pop("$ref")}, {"type": "string"}]
+    return more
 
 
 def _operation(call: Call) -> dict[str, Any]:
@@ -191,7 +204,9 @@ def _operation(call: Call) -> dict[str, Any]:
 
 
 def _parameters(call: Call) -> list[Any]:
-    found: list[Any] = [{"in": "query", "schema": call.query}] if call.query else []
+    found: list[Any] = []
+    if call.query:  # of which nothing is required where a body may stand instead
+        found.append({"in": "query", "schema": call.query(partial=call.body is not None)})
     if call.token:
         found.append(_parameter("AuthToken", "header", "A token instead of a signature."))
     if call.name == "computeResult":
@@ -211,6 +226,6 @@ def _parameter(name: str, place: str, text: str) -> dict[str, Any]:
 
 def _content(answer: Any) -> dict[str, Any]:
     if answer == "binary":
-        return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        return {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     schema = {"type": "array", "items": answer[0]} if isinstance(answer, list) else answer
     return {"application/json": {"schema": schema}}

@@ -13,16 +13,16 @@ from compute_ref.refusals import Refused
 
 
 def start_request(wanted: Mapping[str, Any]) -> StartRequest:
-    """The request of a new job; Refused where a list or object cannot be read as one."""
+    """The request of a new job."""
     plain = json.loads(json.dumps(wanted))  # numbers without the text that was signed
+    wrong = unreadable(plain)
+    further = [] if wrong else plain.get("additionalDatasets", [])
     return StartRequest(
         environment=plain.get("environment", ""),
-        datasets=(
-            asset(plain["dataset"]),
-            *(asset(further) for further in further_datasets(plain.get("additionalDatasets"))),
-        ),
+        datasets=(asset(plain["dataset"]), *map(asset, further)),
         algorithm=algorithm(plain.get("algorithm", {})),
-        output=output(plain.get("output")),
+        output=plain.get("output"),
+        unreadable=wrong,
     )
 
 
@@ -33,16 +33,18 @@ def repeated(plan: Plan, wanted: Mapping[str, Any]) -> StartRequest:
     """
     stored = stored_request(plan)
     plain = json.loads(json.dumps(wanted))
+    if wrong := unreadable(plain):
+        raise Refused({wrong: "invalid"})
     datasets = list(stored.datasets)
     if "dataset" in plain:
         datasets[0] = _again(asset(plain["dataset"]), datasets[0])
     if plain.get("additionalDatasets"):
-        given = [asset(further) for further in further_datasets(plain["additionalDatasets"])]
+        given = list(map(asset, plain["additionalDatasets"]))
         if len(given) != len(datasets) - 1:
             raise _differs()
         datasets[1:] = [_again(new, old) for new, old in zip(given, datasets[1:], strict=True)]
     _check_same("environment", plain, stored.environment)
-    if "output" in plain and not json_equal(output(plain["output"]), stored.output):
+    if "output" in plain and not json_equal(plain["output"], stored.output):
         raise _differs()
     again = _algorithm_again(plain, stored.algorithm)
     return StartRequest(stored.environment, tuple(datasets), again, stored.output)
@@ -81,20 +83,12 @@ def algorithm(fields: Mapping[str, Any]) -> AlgorithmRequest:
     return AlgorithmRequest(asset(fields), fields.get("meta"), fields.get("algocustomdata"))
 
 
-def further_datasets(value: Any) -> list[dict[str, Any]]:
-    """``additionalDatasets`` as the schema read it; Refused where it is no list of objects."""
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-        raise Refused({"additionalDatasets": "invalid"})
-    return value
-
-
-def output(value: Any) -> Mapping[str, Any] | None:
-    """``output`` as the schema read it; Refused where it is no object."""
-    if value is not None and not isinstance(value, dict):
-        raise Refused({"output": "invalid"})
-    return value
+def unreadable(plain: Mapping[str, Any]) -> str:
+    """Which of ``additionalDatasets`` and ``output`` is no list of objects or no object, or ""."""
+    further = plain.get("additionalDatasets", [])
+    if not isinstance(further, list) or not all(isinstance(entry, dict) for entry in further):
+        return "additionalDatasets"
+    return "" if isinstance(plain.get("output", {}), dict) else "output"
 
 
 def _again(new: AssetRequest, old: AssetRequest) -> AssetRequest:

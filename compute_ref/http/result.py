@@ -19,6 +19,7 @@ from compute_ref.services import Services
 
 AMBIGUOUS_FROM: Final = 1  # index 1 and nonce 5 also read as nonce 15 (reading R18)
 ALL: Final = 10**9
+LONGEST: Final = 18  # digits of an index: no job has so many results
 
 
 class ResultResource:
@@ -40,7 +41,7 @@ class ResultResource:
         wanted = loaded(ResultQuery, query(req), needed)
         text, job_id = wanted.get("index", "0"), wanted.get("jobId", "")
         caller = self._its.callers.spending(sender(req, wanted), job_id, text)
-        job, index = self._job(caller, job_id), int(text)
+        job, index = self._job(caller, job_id), int(text[:LONGEST])
         self._check(job, index)
         sent = part(job.results[index], conditions(req))
         file = self._its.workspaces.open_result(job, index)

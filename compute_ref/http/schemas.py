@@ -41,7 +41,7 @@ class Request(Schema):
 class Signed(Request):
     """Who is asking, in every signed call."""
 
-    consumerAddress = address("The consumer.", **required("consumerAddress"))
+    consumerAddress = address("The consumer; also as owner.", **required("consumerAddress"))
     signature = Text(metadata={"description": "Signature over the joined parts of the call."})
     nonce = nonce()
 
@@ -97,7 +97,13 @@ class AlgorithmSchema(Request):
     documentId = did("DID of the algorithm.")
     serviceId = Text(metadata={"description": "Id of its service."})
     transferTxId = transaction()
-    meta = fields.Nested(MetaSchema, metadata={"description": "Raw algorithm; wins over the DID."})
+    meta = fields.Nested(
+        MetaSchema,
+        metadata={
+            "description": "Raw algorithm, or JSON text of one; wins over the DID.",
+            "or_text": True,
+        },
+    )
     userdata = AnyJson(metadata={"description": "Stored."})
     algocustomdata = AnyJson(metadata={"description": "The algorithm's algoCustomData.json."})
 
@@ -132,7 +138,9 @@ class Start(Signed):
     algorithm = fields.Nested(
         AlgorithmSchema, metadata={"description": "The algorithm. May be left out in a restart."}
     )
-    additionalDatasets = FurtherDatasets(metadata={"description": "A list of further datasets."})
+    additionalDatasets = FurtherDatasets(
+        metadata={"description": "Further datasets; also as additionalInputs."}
+    )
     output = AnyJson(metadata={"description": "An object for plug-ins that publish results."})
     jobId = Text(metadata={"description": "A final job of the caller's, to run again."})
 
@@ -147,7 +155,7 @@ class Reference(Signed):
 class Find(Request):
     """GET compute: which jobs; at least one of the first four."""
 
-    consumerAddress = address("Jobs of this owner.")
+    consumerAddress = address("Jobs of this owner; also as owner.")
     documentId = did("Jobs of this main dataset.")
     jobId = Text(metadata={"description": "One job."})
     agreementId = Text(metadata={"description": "Jobs of this order or documentId."})
@@ -171,7 +179,7 @@ class ResultQuery(Signed):
     jobId = Text(metadata={"description": "The job; may be left out with an AuthToken."})
     index = Text(
         number=True,
-        validate=validate.Regexp(r"(0|[1-9][0-9]{0,8})\Z", error="Not an index: 0, 1, 2, …"),
+        validate=validate.Regexp(r"(0|[1-9][0-9]*)\Z", error="Not an index: 0, 1, 2, …"),
         metadata={"description": "Index in results; default 0."},
     )
 
@@ -179,7 +187,7 @@ class ResultQuery(Signed):
 class EnvironmentsQuery(Request):
     """GET computeEnvironments."""
 
-    chainId = fields.Integer(metadata={"description": "Only this chain's, as a list."})
+    chainId = fields.Integer(metadata={"description": "One chain's, as a list; also as chainID."})
 
 
 class NonceQuery(Request):

@@ -40,10 +40,10 @@ def refusals(bench: Bench) -> None:
 def preflight(bench: Bench) -> None:
     """What a browser asks before each method of compute."""
     for method in METHODS:
-        answer = _preflight(bench, method, "content-type")
+        answer = asks_before(bench, method, "content-type")
         expect(answer.status in {200, 204}, "200 or 204", answer)
         _readable(answer)
-        allowed = _listed(answer, "access-control-allow-methods")
+        allowed = listed(answer, "access-control-allow-methods")
         expect(method in SIMPLE or {method.lower(), "*"} & allowed, f"{method} allowed", allowed)
 
 
@@ -63,7 +63,7 @@ def preflight_token(bench: Bench) -> None:
 def credentials(bench: Bench) -> None:
     """A request and a preflight of an origin that nobody knows."""
     asked = bench.send(_from_page(Request("GET", "/")))
-    for answer in (asked, _preflight(bench, "DELETE", "content-type")):
+    for answer in (asked, asks_before(bench, "DELETE", "content-type")):
         told = answer.headers.get("access-control-allow-credentials", "none")
         expect(told.strip().lower() != "true", "no credentials of strange pages", told)
 
@@ -77,7 +77,7 @@ def download(bench: Bench) -> None:
         expect(results, "a result", results)
         answer = bench.send(_from_page(consumer.result_request(one.started.job_id)))
         expect(answer.status == 200, "a download", answer)
-    exposed = _listed(answer, "access-control-expose-headers")
+    exposed = listed(answer, "access-control-expose-headers")
     expect({"content-disposition", "*"} & exposed, "Content-Disposition exposed", exposed)
 
 
@@ -85,18 +85,19 @@ def _from_page(request: Request) -> Request:
     return request.with_headers(Origin=PAGE)
 
 
-def _preflight(bench: Bench, method: str, headers: str) -> Answer:
-    asked = _from_page(Request("OPTIONS", COMPUTE)).with_headers(
+def asks_before(bench: Bench, method: str, headers: str, path: str = COMPUTE) -> Answer:
+    """The answer to the preflight of a browser."""
+    asked = _from_page(Request("OPTIONS", path)).with_headers(
         Access_Control_Request_Method=method, Access_Control_Request_Headers=headers
     )
     return bench.send(asked)
 
 
 def _allows(bench: Bench, header: str) -> None:
-    answer = _preflight(bench, "PUT", header)
+    answer = asks_before(bench, "PUT", header)
     with given("a preflight that is answered"):
         expect(answer.status in {200, 204}, "200 or 204", answer)
-    allowed = _listed(answer, "access-control-allow-headers")
+    allowed = listed(answer, "access-control-allow-headers")
     expect({header, "*"} & allowed, f"{header} allowed", allowed)
 
 
@@ -105,6 +106,6 @@ def _readable(answer: Answer) -> None:
     expect(told in {"*", PAGE}, f"Access-Control-Allow-Origin: * or {PAGE}", f"{told}, {answer}")
 
 
-def _listed(answer: Answer, header: str) -> set[str]:
+def listed(answer: Answer, header: str) -> set[str]:
     """The members of a header that is a list, in small letters."""
     return {one.strip().lower() for one in answer.headers.get(header, "").split(",")}

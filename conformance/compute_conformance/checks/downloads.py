@@ -43,12 +43,14 @@ def others(bench: Bench) -> None:
 
 @check("CE-SIGN-RESULT-OTHER-JOB")
 def other_job(bench: Bench) -> None:
-    """A download with the signature for another job of the same consumer."""
+    """A download with the signature for another job of the same consumer, and for none."""
     job = ended(bench).job
     other = bench.start(consumer=job.consumer.by(bench.send))
     with job.consumer.turn:
         request = job.consumer.result_request(other.job_id)
         bench.send(request.but(jobId=job.job_id)).refused(*HIDDEN)
+        bare = job.consumer.result_request("")
+        bench.send(bare.but(jobId=job.job_id)).refused(*HIDDEN)
 
 
 @check("CE-SIGN-RESULT-OTHER-INDEX")

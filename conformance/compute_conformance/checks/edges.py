@@ -8,7 +8,7 @@ from typing import Final
 from compute_conformance.bench import Bench
 from compute_conformance.checking import check
 from compute_conformance.checks.job import seconds
-from compute_conformance.checks.listing import ids, three
+from compute_conformance.checks.listing import finds, ids, three, two_datasets
 from compute_conformance.checks.ranges import asked
 from compute_conformance.checks.results import ended, place
 from compute_conformance.checks.results import working as worked
@@ -57,6 +57,32 @@ def pages(bench: Bench) -> None:
     listed = [job for page in found for job in page]
     expect(len(set(listed)) == len(listed), "each job on one page", found)
     expect(listed == whole, f"{whole}, one by one", found)
+
+
+@check("CE-LIST-PAGES-DELETED")
+def pages_after_a_delete(bench: Bench) -> None:
+    """Three jobs of a consumer of which the first was deleted, one page each."""
+    consumer = bench.consumer()
+    first, *rest = [bench.start(consumer=consumer) for _ in range(3)]
+    with given("a delete, and a list of one's jobs"):
+        consumer.delete(jobId=first.job_id).accepted()
+        whole = ids(bench.get(COMPUTE, consumerAddress=consumer.address))
+        expect(len(whole) == len(rest), "the two jobs that are left", whole)
+    found = [
+        ids(bench.get(COMPUTE, consumerAddress=consumer.address, limit=1, offset=place))
+        for place in range(2)
+    ]
+    if found[0] == whole:
+        raise Unsupported("pages", found)
+    expect(found == [[one] for one in whole], f"{whole}, one by one", found)
+
+
+@check("CE-LIST-LIMIT-NARROWED")
+def limit_narrowed(bench: Bench) -> None:
+    """One job of a consumer's older dataset, where the newest job is of another."""
+    consumer, one, _ = two_datasets(bench)
+    did = bench.profile.dataset("open")["documentId"]
+    finds(consumer.status(consumerAddress=consumer.address, documentId=did, limit=1), one)
 
 
 @check("CE-RESULT-RANGE-EDGES")

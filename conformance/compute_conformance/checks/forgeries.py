@@ -10,6 +10,7 @@ from typing import Final
 
 from compute_conformance.bench import Bench, Started
 from compute_conformance.checking import check
+from compute_conformance.checks.others import shows_nothing_private
 from compute_conformance.checks.signatures import HIDDEN, taken
 from compute_conformance.checks.tokens import (
     by_token,
@@ -81,7 +82,7 @@ def weak_key(bench: Bench) -> None:
 
 @check("CE-TOKEN-EXPIRED")
 def expired(bench: Bench) -> None:
-    """A token until a full second that comes next, and stops by it until that is past."""
+    """A token until a full second that comes next: stops until that is past, a look, a download."""
     started = bench.start()
     consumer = started.consumer
     token = _short_lived(started)
@@ -89,6 +90,9 @@ def expired(bench: Bench) -> None:
     while (answer := stop_by(consumer, token)).status < 400 and time.monotonic() < end:
         threading.Event().wait(PAUSE)
     answer.refused(*HIDDEN)
+    look = consumer.owned_request("GET", jobId=started.job_id)
+    shows_nothing_private(bench.send(by_token(look, token)))
+    bench.send(by_token(consumer.result_request(started.job_id), token)).refused(*HIDDEN)
 
 
 def _short_lived(started: Started) -> str:
@@ -257,13 +261,26 @@ def nonce(bench: Bench) -> None:
 
 @check("CE-TOKEN-LATEST")
 def latest(bench: Bench) -> None:
-    """Two jobs that end one after the other, and a download by token that names neither."""
+    """Two jobs that end one after the other, and downloads by token that name neither.
+
+    The second one comes after another consumer's job, the third while a newer job runs.
+    """
     consumer = bench.consumer()
     for text in ("the earlier one", "the later one"):
         algorithm = bench.profile.script(write("a.txt", text))
         bench.finished(bench.start(algorithm, consumer=consumer))
     token = token_of(consumer)
-    answer = bench.send(by_token(consumer.result_request("").but(jobId=None), token))
+    answer = _unnamed(bench, consumer, token)
     if answer.status in {400, 404}:
         raise Unsupported("a download that names no job", answer)
     expect(answer.body == b"the later one\n", "the first result of the later job", answer)
+    bench.finished(bench.start())
+    answer = _unnamed(bench, consumer, token)
+    expect(answer.body == b"the later one\n", "no other consumer's result", answer)
+    bench.staying(consumer=consumer)
+    answer = _unnamed(bench, consumer, token)
+    expect(answer.body == b"the later one\n", "the result of a job that has ended", answer)
+
+
+def _unnamed(bench: Bench, consumer: Consumer, token: str) -> Answer:
+    return bench.send(by_token(consumer.result_request("").but(jobId=None), token))

@@ -106,7 +106,7 @@ def log_url(bench: Bench) -> None:
     if all(one.get("type") != "algorithmLog" for one in _entries(job)):
         raise Inconclusive("a log among the results", job)
     found = job.get("algorithmLogUrl")
-    expect(_absolute(found), "an absolute URL", found)
+    expect(absolute(found), "an absolute URL", found)
 
 
 @check("CE-JOB-LOG-URL-USABLE")
@@ -115,7 +115,7 @@ def log_url_usable(bench: Bench) -> None:
     one = bench.specimen()
     job = one.signed
     logs = [i for i, entry in enumerate(_entries(job)) if entry.get("type") == "algorithmLog"]
-    if not logs or not _absolute(job.get("algorithmLogUrl")):
+    if not logs or not absolute(job.get("algorithmLogUrl")):
         raise Inconclusive("a log, and an absolute URL of it", job)
     content = bench.fetched(one, logs[0])
     answer = _at(one.started, job["algorithmLogUrl"])
@@ -137,7 +137,7 @@ def urls(bench: Bench) -> None:
     """A signed look at a job that ended."""
     job = bench.specimen().signed
     found = job.get("resultsUrls")
-    expect(isinstance(found, list) and all(map(_absolute, found)), "a list of absolute URLs", found)
+    expect(isinstance(found, list) and all(map(absolute, found)), "a list of absolute URLs", found)
     expect(len(found or ()) == len(_entries(job)), "a URL for each result", found)
 
 
@@ -146,7 +146,7 @@ def urls_usable(bench: Bench) -> None:
     """A download at each URL with a fresh signature, compared with that of the same index."""
     one = bench.specimen()
     found = one.signed.get("resultsUrls")
-    if not isinstance(found, list) or not found or not all(map(_absolute, found)):
+    if not isinstance(found, list) or not found or not all(map(absolute, found)):
         raise Inconclusive("absolute URLs", one.signed)
     for index, url in enumerate(found):
         content, answer = bench.fetched(one, index), _at(one.started, url)
@@ -174,24 +174,25 @@ def results_did(bench: Bench) -> None:
 @check("CE-JOB-DIGESTS-PRIVATE")
 def digests_private(bench: Bench) -> None:
     """The members of an unsigned look at a job that ended, and of its results."""
-    job = bench.specimen().final
-    told = [
-        key
-        for one in (job, *_entries(job))
-        for key in ("sha256", "algorithmExitCode")
-        if key in one
-    ]
+    told = digests_in(bench.specimen().final)
     expect(not told, "neither digest nor exit code", told)
 
 
-def _absolute(url: object) -> bool:
+def digests_in(job: Mapping[str, Any]) -> list[str]:
+    """What a status object has that would confirm a guess about private results."""
+    keys, parts = ("sha256", "algorithmExitCode"), (job, *_entries(job))
+    return [key for one in parts for key in keys if key in one]
+
+
+def absolute(url: object) -> bool:
+    """Whether it is a URL that says where it leads."""
     parts = urlsplit(url) if isinstance(url, str) else None
     return parts is not None and parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _all_urls(job: Mapping[str, Any]) -> list[str]:
     found = [job.get("algorithmLogUrl"), *(job.get("resultsUrls") or ())]
-    if not all(map(_absolute, found)):
+    if not all(map(absolute, found)):
         raise Inconclusive("absolute URLs", job)
     return [str(url) for url in found]
 

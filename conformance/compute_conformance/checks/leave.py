@@ -26,7 +26,7 @@ def stop_other_account(bench: Bench) -> None:
 
 @check("CE-SIGN-STOP-OTHER-JOB")
 def stop_other_job(bench: Bench) -> None:
-    """A stop of a job with the signature for another one of the same consumer."""
+    """A stop of a job with the signature for another one of the same consumer, and for none."""
     _other_job(bench, "PUT")
 
 
@@ -58,7 +58,7 @@ def delete_other_account(bench: Bench) -> None:
 
 @check("CE-SIGN-DELETE-OTHER-JOB")
 def delete_other_job(bench: Bench) -> None:
-    """A delete of a job with the signature for another one of the same consumer."""
+    """A delete of a job with the signature for another one of the same consumer, and for none."""
     _other_job(bench, "DELETE")
 
 
@@ -87,6 +87,8 @@ def _other_job(bench: Bench, method: str) -> None:
     second = bench.start(consumer=first.consumer)
     request = first.consumer.owned_request(method, jobId=first.job_id)
     bench.send(request.but(jobId=second.job_id)).refused(*HIDDEN)
+    bare = first.consumer.owned_request(method)
+    bench.send(bare.but(jobId=second.job_id)).refused(*HIDDEN)
 
 
 def _other_nonce(bench: Bench, method: str) -> None:
@@ -149,12 +151,14 @@ def start_as_delete(bench: Bench) -> None:
 
 @check("CE-SIGN-STOP-AS-DELETE")
 def stop_as_delete(bench: Bench) -> None:
-    """A stop, and the same query as a delete."""
+    """A stop, and the same query as a delete: with the nonce, and without."""
     started = bench.start()
     request = stop_request(started.consumer, started.job_id)
     with given("a stop that is accepted"):
         bench.send(request).accepted()
-    bench.send(Request("DELETE", COMPUTE, query=request.query)).refused(*HIDDEN)
+    asked = Request("DELETE", COMPUTE, query=request.query)
+    bench.send(asked).refused(*HIDDEN)
+    bench.send(asked.but(nonce=None)).refused(*HIDDEN)
 
 
 @check("CE-SIGN-POLL-AS-DELETE")

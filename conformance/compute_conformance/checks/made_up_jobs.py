@@ -196,7 +196,7 @@ def _judge_part(answer: Answer, whole: bytes, first: int | None, last: int | Non
         expect(told and wanted is not None, "a part that was asked for", answer.headers)
         expect(answer.body == wanted, f"the bytes {wanted!r}", answer.body)
         begin, end, size = map(int, told.groups()) if told else (0, 0, 0)
-        right = (whole[begin : end + 1], size) == (wanted, len(whole))
+        right = (whole[begin : end + 1], size) == (wanted, len(whole)) and end < size
         expect(right, f"the Content-Range of {wanted!r}", answer.headers)
     elif answer.status == 200:
         expect(answer.body == whole, "the whole file", answer.body)

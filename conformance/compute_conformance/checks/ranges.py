@@ -78,10 +78,13 @@ def suffix(bench: Bench) -> None:
 
 @check("CE-RESULT-RANGE-CLIPPED")
 def clipped(bench: Bench) -> None:
-    """From the second byte to one that is not there."""
+    """From the second byte to one that is not there, and the header of that."""
     job = ended(bench)
     whole = _whole(job).body
-    _same(_part(bench, job, Range=f"bytes=1-{FAR}"), whole[1:])
+    answer = _part(bench, job, Range=f"bytes=1-{FAR}")
+    _same(answer, whole[1:])
+    wanted, told = f"bytes 1-{len(whole) - 1}/{len(whole)}", answer.headers.get("content-range")
+    expect(told == wanted, f"Content-Range: {wanted}", told)
 
 
 @check("CE-RESULT-RANGE-BEYOND")
@@ -169,12 +172,15 @@ def other_etags(bench: Bench) -> None:
 
 @check("CE-RESULT-NONE-MATCH")
 def none_match(bench: Bench) -> None:
-    """A download by one who has the file."""
+    """A download by one who has the file, and by one who has it and another."""
     job = ended(bench)
-    answer = asked(bench, job, If_None_Match=_tag(job.first()))
+    tag = _tag(job.first())
+    answer = asked(bench, job, If_None_Match=tag)
     if answer.status == 200:
         raise Unsupported("If-None-Match", answer)
     expect(answer.status == 304 and not answer.body, "304 without bytes", answer)
+    answer = asked(bench, job, If_None_Match=f"{OTHER}, {tag}")
+    expect(answer.status == 304, "304 for one of two tags", answer)
 
 
 @check("CE-RESULT-IF-RANGE")

@@ -126,10 +126,13 @@ def written(bench: Bench) -> None:
 
 @check("CE-RESULT-LOG-BYTES")
 def printed(bench: Bench) -> None:
-    """A word that the algorithm prints."""
-    job = ended(bench, say("word-of-a-check"))
+    """Two words that the algorithm prints, one after the other."""
+    job = ended(bench, say("word-of-a-check"), say("last-word-of-a-check"))
     found = working(job.first(place(job, type="algorithmLog"))).body
-    expect(b"word-of-a-check" in found, "word-of-a-check in the algorithm's log", found)
+    lines = found.decode("utf-8", "replace").splitlines()
+    first = any("word-of-a-check" in line and "last" not in line for line in lines)
+    expect(first, "word-of-a-check in the algorithm's log", found)
+    expect(b"last-word-of-a-check" in found, "last-word-of-a-check in the algorithm's log", found)
 
 
 @check("CE-RESULT-AGAIN")
@@ -171,10 +174,11 @@ def disposition(bench: Bench) -> None:
     """The header of each download."""
     job = ended(bench)
     for index, _ in enumerate(job.results):
-        _name(working(job.first(index)))
+        named(working(job.first(index)))
 
 
-def _name(answer: Answer) -> str:
+def named(answer: Answer) -> str:
+    """The name in the header of a download."""
     told = answer.headers.get("content-disposition", "")
     found = NAMED.fullmatch(told)
     if found is None:
@@ -188,7 +192,7 @@ def filename(bench: Bench) -> None:
     job = ended(bench)
     for index, entry in enumerate(job.results):
         with given("a name in Content-Disposition"):
-            found = _name(working(job.first(index)))
+            found = named(working(job.first(index)))
         name = str(entry.get("filename")).rpartition("/")[2]
         expect(found == name, f"the name {name}", found)
 

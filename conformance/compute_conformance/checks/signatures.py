@@ -114,11 +114,12 @@ def start_other_account(bench: Bench) -> None:
 
 @check("CE-SIGN-START-OTHER-DATASET")
 def start_other_dataset(bench: Bench) -> None:
-    """A start on one dataset, signed for another."""
+    """A start on one dataset, signed for another, and for none."""
     consumer = bench.consumer()
     other = bench.profile.dataset("second")["documentId"]
     request = consumer.start_request()
     bench.send(request.but(**consumer.signed(consumer.address, other))).refused()
+    bench.send(request.but(**consumer.signed(consumer.address))).refused()
 
 
 @check("CE-SIGN-START-OTHER-NONCE")

@@ -202,11 +202,13 @@ def of_document(bench: Bench) -> None:
 
 @check("CE-STOP-FINAL")
 def final_unchanged(bench: Bench) -> None:
-    """A stop of a job that ended; status, dates and results before and after."""
+    """A stop of a job that ended; status, dates, results and reason before and after."""
     before, after = _stopped_after_end(bench)
     names = ("status", "dateCreated", "dateFinished", "results")
     changed = {name: after.get(name) for name in names if after.get(name) != before.get(name)}
     expect(not changed, f"the job as it was: {before}", changed)
+    reason = before.get("finishReason")
+    expect(after.get("finishReason") == reason, f"the finishReason {reason}", after)
 
 
 @check("CE-STOP-FINAL-STOPREQ")

@@ -33,7 +33,7 @@ def test_a_service_of_another_type_needs_no_files() -> None:
 
 
 def test_everyone_may_be_trusted_by_a_star_or_a_list_with_one() -> None:
-    for trusted in ("*", ["*"], [{"did": "*"}], [{"did": DID, "filesChecksum": "00"}], None, []):
+    for trusted in ("*", {"did": "*"}, ["*"], [{"did": "*"}], [{"did": DID}], None, []):
         assert check_ddo(with_service(compute={"publisherTrustedAlgorithms": trusted}))
     for publishers in ("*", ["*"], ["0x1"], None, []):
         compute = {"publisherTrustedAlgorithmPublishers": publishers}

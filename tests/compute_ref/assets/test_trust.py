@@ -55,7 +55,8 @@ def test_one_setting_lets_empty_lists_allow_every_published_algorithm() -> None:
 
 
 @pytest.mark.parametrize(
-    "algorithms", ["*", ["*"], [{"did": "*"}], [{"did": OTHER}, "*"], [{"did": ALGO}]]
+    "algorithms",
+    ["*", {"did": "*"}, ["*"], [{"did": "*"}], [{"did": OTHER}, "*"], [{"did": ALGO}]],
 )
 def test_a_star_or_the_did_itself_allows_it(algorithms: Any) -> None:
     assert judged(algorithms) == ""

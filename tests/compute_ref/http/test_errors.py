@@ -96,6 +96,21 @@ def test_what_is_no_list_or_object_is_refused_with_a_code(
     assert (answer.status_int, answer.json) == (400, {"error": {field: "invalid"}})
 
 
+@pytest.mark.parametrize("field", ["additionalDatasets", "output"])
+@pytest.mark.parametrize(
+    ("earlier", "reason"),
+    [
+        ({"environment": "nowhere"}, "Environment invalid or does not exist"),
+        ({"algorithm": {}}, {"algorithm": "missing_meta_documentId"}),
+    ],
+)
+def test_what_is_no_list_or_object_is_refused_after_environment_and_algorithm(
+    consumer: Consumer, field: str, earlier: dict[str, Any], reason: Any
+) -> None:
+    answer = consumer.start(**{field: "x"}, **earlier)
+    assert (answer.status_int, answer.json) == (400, {"error": reason})
+
+
 def test_json_text_is_taken_where_the_page_takes_it(consumer: Consumer) -> None:
     meta = {"rawcode": "x", "url": "", "container": {"entrypoint": "sh $ALGO"}}
     answer = consumer.start(

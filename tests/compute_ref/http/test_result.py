@@ -41,6 +41,7 @@ def test_a_result_comes_whole_with_its_headers(consumer: Consumer, finished: str
         ("bytes=-4", b"two\n", "bytes 6-9/10"),
         ("bytes=-99", BODY, "bytes 0-9/10"),
         ("bytes=3-99", b"ty-two\n", "bytes 3-9/10"),
+        ("Bytes=0-0", b"f", "bytes 0-0/10"),
     ],
 )
 def test_one_range_is_sent_as_206(
@@ -124,7 +125,9 @@ def test_what_is_not_there_is_404_and_spends_nothing(
     web: TestApp, consumer: Consumer, stranger: Consumer, finished: str
 ) -> None:
     before = nonce_of(web, consumer)
-    assert consumer.result(finished, 99).status_int == 404
+    for index in ("99", "1000000000", "9" * 5000):
+        query = {**consumer.signed(finished, index), "jobId": finished, "index": index}
+        assert web.get(RESULT, query, status=404)
     assert consumer.result("f" * 31 + "z").status_int == 404
     assert stranger.result(finished).status_int == 404
     assert nonce_of(web, consumer) == before
