@@ -76,7 +76,7 @@ class _Look:
     def __init__(self) -> None:
         self._header: object = None
         self._records = 0
-        self._current: dict[tuple[str, str], None] = {}
+        self._current: set[tuple[str, str]] = set()
         self._damages: list[Damage] = []
         self._unsure: list[Damage] = []  # damage, unless all that comes later was unsynced as well
         self._open: int | None = None
@@ -117,9 +117,9 @@ class _Look:
         self._records += 1
         for table, key, document in line.changes:
             if document is None:
-                self._current.pop((table, key), None)
+                self._current.discard((table, key))
             else:
-                self._current[table, key] = None
+                self._current.add((table, key))
 
 
 def _complaint(header: object, begun: bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 from collections import Counter
 from pathlib import Path
@@ -10,31 +9,23 @@ from pathlib import Path
 import pytest
 
 from compute_ref.jobs import compaction
-from compute_ref.jobs.compaction import DRAFT, JOURNAL, Interrupted, compact
+from compute_ref.jobs.compaction import DRAFT, JOURNAL, compact
 from compute_ref.jobs.files import Disk
 from compute_ref.jobs.journal import Journal
-from compute_ref.jobs.records import Change, Line, StoreDamaged, lines
-from compute_ref.refusals import StoreUnavailable
+from compute_ref.jobs.records import Line, lines
 from tests.compute_ref.jobs.fallible import (
     Call,
-    Failing,
     FallibleDisk,
-    error,
     least,
     nothing_happens,
 )
-from tests.compute_ref.jobs.histories import History, contents, ignore, opened
+from tests.compute_ref.jobs.histories import LONG, History, contents, ignore, opened, put
 
-LONG = "x" * 700  # more than a page of the disk
 PATIENCE = 60  # seconds, after which something hangs
 
 
 def never() -> bool:
     return False
-
-
-def put(key: str, text: str = "", table: str = "jobs") -> Change:
-    return table, key, {"text": text}
 
 
 def lived() -> History:
@@ -195,121 +186,6 @@ def test_what_changed_after_the_copy_is_not_taken_for_durable() -> None:
     assert contents(opened(history.disk.after_power_cut(least))) == history.states[-1]
 
 
-def test_whichever_call_fails_the_old_file_stays_in_use_or_the_new_one_is() -> None:
-    number = 0
-    failed: list[str] = []
-    while True:
-        history = lived()
-        history.disk.calls.clear()
-        history.disk.on_call = failing = Failing(number, frozenset(ALL))
-        try:
-            compact(history.journal, history.disk, never)
-        except (OSError, StoreUnavailable):
-            assert failing.failed is not None
-        else:
-            assert failing.failed is None
-            break
-        failed.append(failing.failed.what)
-        history.disk.on_call = nothing_happens
-        if failing.failed.what == "sync folder":
-            with pytest.raises(StoreUnavailable):  # nobody knows which file a power cut would leave
-                history.journal.apply([put("next")])
-        else:
-            history.change(put("next"), wait=True)
-            assert contents(history.journal) == history.states[-1]
-            assert contents(opened(history.disk.after_power_cut(least))) == history.states[-1]
-        if failing.failed.what != "remove":
-            assert DRAFT not in history.disk.files, "a full disk gets back what was taken of it"
-        assert contents(opened(history.disk.as_seen())) == history.states[-1]
-        number += 1
-    assert set(failed) == ALL
-
-
-ALL = {"remove", "open", "append", "read", "sync", "replace", "sync folder", "close"}
-
-
-def test_a_draft_that_cannot_even_be_removed_does_not_hide_what_went_wrong() -> None:
-    history = lived()
-
-    def on_call(call: Call) -> None:
-        if call.what == "append":
-            history.disk.on_call = Failing(0, frozenset(["remove"]))
-            raise error(errno.ENOSPC)
-
-    history.disk.on_call = on_call
-    with pytest.raises(StoreUnavailable):
-        compact(history.journal, history.disk, never)
-    assert DRAFT in history.disk.files
-    history.disk.on_call = nothing_happens
-    compact(history.journal, history.disk, never)
-    assert contents(history.journal) == history.states[-1]
-
-
-def test_a_compaction_that_failed_can_be_repeated() -> None:
-    history = lived()
-    history.disk.on_call = Failing(3, frozenset(["append"]))
-    with pytest.raises(StoreUnavailable):
-        compact(history.journal, history.disk, never)
-    history.disk.on_call = nothing_happens
-    compact(history.journal, history.disk, never)
-    assert contents(history.journal) == history.states[-1]
-
-
-def test_the_end_of_the_server_breaks_a_compaction_off() -> None:
-    history = lived()
-    size = history.journal.end
-    looks = iter([False, False, True])
-    with pytest.raises(Interrupted):
-        compact(history.journal, history.disk, lambda: next(looks))
-    assert DRAFT not in history.disk.files
-    assert history.journal.end == size
-    history.change(put("next"), wait=True)
-    assert contents(opened(history.disk.after_power_cut(least))) == history.states[-1]
-
-
-def test_a_closed_journal_is_not_compacted() -> None:
-    history = History(FallibleDisk())
-    history.journal.close()
-    history.disk.calls.clear()
-    with pytest.raises(StoreUnavailable):
-        compact(history.journal, history.disk, never)
-    assert history.disk.calls == [], "the folder may be another server's by now"
-
-
-def test_damage_is_never_left_out_in_silence() -> None:
-    for key in ("k3", "unsynced"):
-        history = lived()
-        offset, _ = history.journal.tables["jobs"][key].span
-        history.disk.files[JOURNAL].data[offset + 20] ^= 1
-        with pytest.raises(StoreUnavailable):
-            compact(history.journal, history.disk, never)
-        assert history.journal.end == len(history.disk.files[JOURNAL].data)
-
-
-@pytest.mark.parametrize("followed", [False, True])
-def test_damage_in_what_was_written_meanwhile_is_never_left_out_in_silence(
-    followed: bool,
-) -> None:
-    history = lived()
-    place = history.journal.end
-
-    def on_call(call: Call) -> None:
-        if call == Call("sync", DRAFT):
-            history.disk.on_call = nothing_happens
-            history.change(put("meanwhile"))
-            if followed:
-                history.change(put("more"))
-            history.disk.files[JOURNAL].data[place + 20] ^= 1
-
-    history.disk.on_call = on_call
-    told = rf"^the store is damaged at byte {place} and cannot be compacted\. Restore the file"
-    with pytest.raises(StoreDamaged, match=told) as damage:
-        compact(history.journal, history.disk, never)
-    assert damage.value.offset == place
-    assert DRAFT not in history.disk.files
-    assert history.journal.document("jobs", "k3") is not None
-
-
 def test_without_sync_a_compaction_still_leaves_one_of_two_whole_files() -> None:
     disk = FallibleDisk()
     journal = opened(disk, sync=False)
@@ -323,7 +199,7 @@ def test_many_threads_change_and_wait_while_the_file_is_replaced_again_and_again
     tmp_path: Path,
 ) -> None:
     disk = Disk(tmp_path)
-    journal = Journal(disk.open(JOURNAL), summaries={}, watch=ignore)
+    journal = Journal(disk.open(JOURNAL), summaries={}, watch=ignore, sync=True)
     done = threading.Event()
     acknowledged = [0] * 4
 
@@ -344,7 +220,7 @@ def test_many_threads_change_and_wait_while_the_file_is_replaced_again_and_again
         thread.join(PATIENCE)
     assert all(acknowledged)
     journal.close()
-    again = Journal(disk.open(JOURNAL), summaries={}, watch=ignore)
+    again = Journal(disk.open(JOURNAL), summaries={}, watch=ignore, sync=True)
     for number, turn in enumerate(acknowledged):
         assert again.document("jobs", f"k{number}") == {"text": str(turn)}
     again.close()

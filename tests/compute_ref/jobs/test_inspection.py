@@ -120,6 +120,7 @@ def test_records_that_nobody_waited_for_are_torn_together(folder: Path) -> None:
     ("data", "header"),
     [
         (b"{}\n", "it does not begin with a sound header"),
+        (b"\nx", "it does not begin with a sound header"),
         (b"x" * 500, "it does not begin with a sound header"),
         (encode({"format": "something else"}), "it is not a store of this program"),
         (encode([]), "it is not a store of this program"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from tinydb import where
 
 from compute_ref.clock import Clock
 from compute_ref.jobs.index import JobFilter, JobIndex
-from compute_ref.jobs.model import Status
-from compute_ref.jobs.store import Store, run_began
+from compute_ref.jobs.model import Result, ResultType, Status
+from compute_ref.jobs.store import FEW, Store, run_began
 from compute_ref.refusals import JobUnknown, NonceUsed, QueueFull, Refused
 from compute_ref.testing.clock import MovedClock
 from tests.compute_ref.jobs.builders import OWNER, ROOMY, claim, job, plan
+from tests.compute_ref.jobs.fallible import FallibleDisk
 
 
 def opened(folder: Path) -> Store:
@@ -81,6 +83,70 @@ def test_jobs_are_found_newest_first_by_any_of_their_names(tmp_path: Path) -> No
     store.close()
 
 
+def test_a_page_has_a_thousand_jobs_unless_another_number_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = Store.in_memory(Clock())
+    store.accept(job("a"), plan(), None, ROOMY)
+    monkeypatch.setattr(JobIndex, "find", lambda *_: repeat("a"))
+    assert len(store.find(JobFilter())) == 1_000
+    store.close()
+
+
+def test_a_job_that_was_read_or_changed_is_not_read_again_but_a_long_one_is(
+    tmp_path: Path,
+) -> None:
+    disk = FallibleDisk()
+    store = Store.open(tmp_path, Clock(), disk=disk)
+    one = Result("a", 1, ResultType.OUTPUT, "", "a")
+    for name, count in (("small", FEW), ("long", FEW + 1)):
+        store.accept(replace(job(name), results=(one,) * count), plan(), None, ROOMY)
+        store.get(name)
+
+    def reads() -> int:
+        disk.calls.clear()
+        assert [store.get(name).job_id for name in ("small", "long")] == ["small", "long"]
+        return sum(call.what == "read" for call in disk.calls)
+
+    assert reads() == 1
+    for name in ("small", "long"):
+        store.change(name, lambda job: replace(job, attempts=1))
+    assert reads() == 1
+    store.close()
+
+
+def test_a_change_waits_for_the_disk_only_where_it_is_told_to(tmp_path: Path) -> None:
+    disk = FallibleDisk()
+    store = Store.open(tmp_path, Clock(), disk=disk)
+    store.accept(job("a"), plan(), None, ROOMY)
+    disk.calls.clear()
+    store.change("a", lambda one: one.entered(Status.STARTED, 2.0))
+    assert "sync" not in [call.what for call in disk.calls]
+    store.change("a", lambda one: one.entered(Status.RUNNING, 3.0), sync=True)
+    assert "sync" in [call.what for call in disk.calls]
+    store.close()
+
+
+def test_a_job_that_is_being_deleted_can_still_be_changed(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan(), None, ROOMY)
+    store.ask_delete(["a"], None)
+    store.change("a", lambda one: one.ended(Status.COMPLETED, 2.0, ()))
+    assert store.get("a", deleting=True).final
+    store.close()
+
+
+def test_a_job_that_is_removed_is_unknown_however_it_was_looked_at(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    for name in ("a", "b"):
+        store.accept(job(name, order=f"0x{name}"), plan(f"0x{name}"), None, ROOMY)
+    store.ask_delete(["a", "b"], None)
+    store.remove("b")
+    with pytest.raises(JobUnknown):
+        store.get("b", deleting=True)
+    store.close()
+
+
 def test_what_goes_while_jobs_are_looked_for_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +209,18 @@ def test_a_restart_keeps_what_the_new_run_is_to_do_and_what_pays_for_it(tmp_path
     assert (store.get("a").run, store.get("a").agreement_id) == (2, "0x2")
     (other,) = plan("0x2", "other").orders
     assert store.order_refused(other)
+    store.close()
+
+
+def test_after_a_start_the_run_that_began_first_is_first(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    for name, created in (("a", 1.0), ("b", 2.0)):
+        store.accept(job(name, created=created), plan(), None, ROOMY)
+    store.change("a", lambda one: one.ended(Status.COMPLETED, 3.0, ()))
+    store.restart("a", OWNER, plan(), None, ROOMY)
+    store.close()
+    store = opened(tmp_path)
+    assert [found.job_id for found in store.unfinished()] == ["b", "a"]
     store.close()
 
 

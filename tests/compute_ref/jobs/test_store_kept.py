@@ -11,12 +11,18 @@ from pathlib import Path
 import pytest
 
 from compute_ref.clock import Clock
+from compute_ref.jobs.compaction import JOURNAL
 from compute_ref.jobs.folder import StoreLocked
 from compute_ref.jobs.index import JobFilter
+from compute_ref.jobs.inspection import check
 from compute_ref.jobs.model import Status
 from compute_ref.jobs.records import StoreDamaged
 from compute_ref.jobs.store import Store
+from compute_ref.refusals import StoreUnavailable
+from compute_ref.settings import DAY
+from compute_ref.testing.clock import MovedClock
 from tests.compute_ref.jobs.builders import OWNER, ROOMY, claim, job, plan
+from tests.compute_ref.jobs.fallible import Call, Failing, FallibleDisk, least
 
 
 def opened(folder: Path) -> Store:
@@ -27,6 +33,42 @@ def test_a_second_server_is_refused_by_the_first_ones_name(tmp_path: Path) -> No
     store = opened(tmp_path)
     with pytest.raises(StoreLocked, match=str(os.getpid())):
         opened(tmp_path)
+    store.close()
+
+
+def test_the_file_has_the_names_that_a_later_server_looks_for(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accept(job("a"), plan(), claim("1"), ROOMY)
+    store.consume(claim("2"), "a", "digest", keep=True)
+    store.revoke("token", 10.0**12, claim("3"))
+    store.close()
+    names = ("jobs", "plans", "nonces", "orders", "messages", "tokens")
+    assert check(tmp_path).documents == dict.fromkeys(names, 1)
+
+
+def test_what_was_accepted_outlives_a_power_cut(tmp_path: Path) -> None:
+    disk = FallibleDisk()
+    store = Store.open(tmp_path / "before", Clock(), disk=disk)
+    store.accept(job("a"), plan(), claim("1"), ROOMY)
+    left = Store.open(tmp_path / "after", Clock(), disk=disk.after_power_cut(least))
+    assert (left.get("a"), left.plan("a"), left.last_nonce(OWNER)) == (job("a"), plan(), "1")
+    left.close()
+    store.close()
+
+
+def test_a_start_that_fails_late_leaves_nothing_open(tmp_path: Path) -> None:
+    clock, disk = MovedClock(), FallibleDisk()
+    store = Store.open(tmp_path, clock, disk=disk)
+    store.revoke("token", clock.now(), claim("1"))
+    store.close()
+    clock.advance(100 * DAY)  # there is something to forget
+    disk.calls.clear()
+    disk.on_call = Failing(0, frozenset(["append"]))
+    with pytest.raises(StoreUnavailable):
+        Store.open(tmp_path, clock, disk=disk)
+    assert Call("close", JOURNAL) in disk.calls
+    store = Store.open(tmp_path, clock, disk=disk)
+    assert not store.is_revoked("token")
     store.close()
 
 

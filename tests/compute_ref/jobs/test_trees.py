@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -63,10 +64,81 @@ def test_a_link_is_not_mended_nor_followed(own: Path) -> None:
     assert target.stat().st_mode & 0o777 == 0
 
 
-def test_what_is_left_out_ends_nothing(tmp_path: Path) -> None:
-    for name in ("first", "last"):
-        (tmp_path / f"link-{name}").symlink_to("/etc/passwd")
-        if name == "first":
-            (tmp_path / "file").write_text("x")
+def test_a_file_that_becomes_a_link_before_it_is_mended_is_no_way_to_another(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, file = own / "target", own / "file"
+    for path in (target, file):
+        path.touch(mode=0)
+    plain = os.open
+
+    def swapped(path: Path, flags: int, *, dir_fd: int | None) -> int:
+        try:
+            return plain(path, flags, dir_fd=dir_fd)
+        except PermissionError:
+            file.unlink()
+            file.symlink_to(target)
+            raise
+
+    monkeypatch.setattr(os, "open", swapped)
+    with pytest.raises(OSError, match="not supported|symbolic"), opened(file, FILE):
+        raise AssertionError
+    assert target.stat().st_mode & 0o777 == 0
+
+
+def test_what_is_left_out_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("1 link", "3 link"):
+        (tmp_path / name).symlink_to("/etc/passwd")
+    (tmp_path / "2 file").write_text("x")
+    plain = os.scandir
+
+    @contextmanager
+    def in_order(folder: int) -> Iterator[list[os.DirEntry[str]]]:
+        with plain(folder) as entries:
+            yield sorted(entries, key=lambda entry: entry.name)
+
+    monkeypatch.setattr(os, "scandir", in_order)
     with opened(tmp_path, FOLDER) as root:
-        assert [child.name for child in children(root)] == ["file"]
+        assert [child.name for child in children(root)] == ["2 file"]
+
+
+def test_a_tree_is_taken_apart_in_its_own_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tree" / "a" / "b" / "c").mkdir(parents=True)
+    current = tmp_path / "current"
+    current.mkdir()
+    monkeypatch.chdir(current)
+    remove_tree(tmp_path / "tree")
+    assert list(tmp_path.rglob("*")) == [current]
+
+
+def test_a_folder_whose_mode_is_not_ours_to_change_is_removed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tree" / "theirs").mkdir(parents=True)
+    (tmp_path / "tree" / "theirs" / "file").write_text("x")
+
+    def refused(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "fchmod", refused)
+    remove_tree(tmp_path / "tree")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_others_remove_meanwhile_do_not_end_a_removal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tree").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "tree" / name).write_text("x")
+    plain = os.unlink
+
+    def too_late(name: str, *, dir_fd: int) -> None:
+        plain(name, dir_fd=dir_fd)
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "unlink", too_late)
+    remove_tree(tmp_path / "tree")
+    assert list(tmp_path.iterdir()) == []
