@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import falcon
@@ -27,6 +27,7 @@ from compute_ref.http.status import (
 )
 from compute_ref.identity.addresses import checksum_address
 from compute_ref.identity.callers import Caller, Credentials
+from compute_ref.identity.nonces import NonceClaim
 from compute_ref.jobs.expiry import expired
 from compute_ref.jobs.index import JobFilter
 from compute_ref.jobs.model import Job, Passage, Status
@@ -91,12 +92,11 @@ class ComputeResource(Reading):
             return any(job.run == 1 for job in self._own(who.address, job_id))
 
         caller = self._its.callers.stopping(who, job_id, document_id, first_run)
+        meant = partial(self._going_on, caller, document_id)
         if job_id:
-            jobs = self._meant(caller, job_id, document_id)
-        else:
-            jobs = self._going_on(caller, document_id)
+            meant = partial(self._meant, caller, job_id, document_id)
         with self._its.slow.place():
-            jobs = self._its.store.ask_stop([job.job_id for job in jobs], caller.claim)
+            jobs = _marked(self._its.store.ask_stop, meant, caller, job_id)
             self._its.engine.stop([job.job_id for job in jobs])
         now = [current for job in jobs for current in self._own(caller.address, job.job_id)]
         resp.text = self._shown(req, now, signed=True, acknowledged=STOPPED)
@@ -112,9 +112,9 @@ class ComputeResource(Reading):
             return bool(self._own(who.address, job_id))
 
         caller = self._its.callers.deleting(who, job_id, document_id, own)
-        jobs = self._meant(caller, job_id, document_id)
+        meant = partial(self._meant, caller, job_id, document_id)
         with self._its.slow.place():
-            jobs = self._its.store.ask_delete([job.job_id for job in jobs], caller.claim)
+            jobs = _marked(self._its.store.ask_delete, meant, caller, job_id)
             self._its.engine.delete([job.job_id for job in jobs])
         resp.text = self._shown(req, jobs, signed=True, acknowledged=DELETED)
 
@@ -214,6 +214,22 @@ class ComputeResource(Reading):
 
 def _asked(sent: Iterable[tuple[str, Any]]) -> Mapping[str, Any]:
     return loaded(Find, dict(sent))
+
+
+def _marked(
+    mark: Callable[[Sequence[str], NonceClaim | None], list[Job]],
+    meant: Callable[[], list[Job]],
+    caller: Caller,
+    named: str,
+) -> list[Job]:
+    """The jobs that are `meant`, marked; looked for anew where one goes that was not `named`."""
+    while True:
+        jobs = meant()
+        try:
+            return mark([job.job_id for job in jobs], caller.claim)
+        except JobUnknown:
+            if named:
+                raise
 
 
 def new_job(plan: Plan, owner: str, now: float) -> Job:

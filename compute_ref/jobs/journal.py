@@ -69,7 +69,7 @@ class Journal:
         *,
         summaries: Mapping[str, Summary],
         watch: Watcher,
-        sync: bool = True,
+        sync: bool,
         checkpoint: Checkpoint | None = None,
     ) -> None:
         self.lock = threading.RLock()
@@ -139,7 +139,7 @@ class Journal:
         By these a file is told from its own copy, restored and gone on with in another way.
         """
         start = max(0, end - SEALED)
-        return crc32(b"".join(chunks_of(self._file.read, start, end)))
+        return crc32(self._file.read(start, end - start))
 
     def copy(self, table: str, key: str, entry: Entry, document: dict[str, Any]) -> None:
         """Append a document of another journal, keeping what is in memory of it."""
@@ -147,7 +147,6 @@ class Journal:
         self._append(line)
         self._keep(table, key, Entry.at(self.end, len(line), entry.fields))
         self.end += len(line)
-        self.ticket += 1
 
     def position(self) -> Position:
         """How far the file has come."""

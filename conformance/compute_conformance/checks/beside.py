@@ -28,15 +28,15 @@ SHA256: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{64}")
 @check("CE-BESIDE-QUOTE")
 def quote(bench: Bench) -> None:
     """Code of the consumer's own on one dataset."""
-    _quoted(_quote(bench, "open", "plain"))
+    quoted(quote_of(bench, "open", "plain"))
 
 
 @check("CE-BESIDE-QUOTE-TOKEN")
 def quote_token(bench: Bench) -> None:
     """The items of the same quote."""
-    answer = _quote(bench, "open", "plain")
+    answer = quote_of(bench, "open", "plain")
     with given("a quote"):
-        items = _quoted(answer)
+        items = quoted(answer)
     for item in items:
         token = item.get("datatoken")
         expect(isinstance(token, str) and ADDRESS.fullmatch(token), "a datatoken", answer)
@@ -45,18 +45,18 @@ def quote_token(bench: Bench) -> None:
 @check("CE-BESIDE-QUOTE-ALGORITHM")
 def quote_algorithm(bench: Bench) -> None:
     """A published algorithm on a dataset that trusts it."""
-    answer = _quote(bench, "closed", "trusted")
+    answer = quote_of(bench, "closed", "trusted")
     with given("a quote"):
-        _quoted(answer)
+        quoted(answer)
     expect(isinstance(answer.json.get("algorithm"), dict), "an object algorithm", answer)
 
 
 @check("CE-BESIDE-QUOTE-RAW")
 def quote_raw(bench: Bench) -> None:
     """Code of the consumer's own, which nobody has to order."""
-    answer = _quote(bench, "open", "plain")
+    answer = quote_of(bench, "open", "plain")
     with given("a quote"):
-        _quoted(answer)
+        quoted(answer)
     expect(not answer.json.get("algorithm"), "no algorithm to be ordered", answer)
 
 
@@ -64,21 +64,21 @@ def quote_raw(bench: Bench) -> None:
 def quote_past(bench: Bench) -> None:
     """A quote until yesterday."""
     _given_a_quote(bench)
-    _quote(bench, "open", "plain", validUntil=int(time.time()) - 86_400).refused()
+    quote_of(bench, "open", "plain", validUntil=int(time.time()) - 86_400).refused()
 
 
 @check("CE-BESIDE-QUOTE-ENVIRONMENT")
 def quote_environment(bench: Bench) -> None:
     """A quote for an environment that nobody has."""
     _given_a_quote(bench)
-    _quote(bench, "open", "plain", env="no environment has this id").refused(400, 401, 403, 404)
+    quote_of(bench, "open", "plain", env="no environment has this id").refused(400, 401, 403, 404)
 
 
 @check("CE-BESIDE-QUOTE-TRUST")
 def quote_trust(bench: Bench) -> None:
     """Code of the consumer's own on a dataset that trusts one published algorithm alone."""
     _given_a_quote(bench)
-    _quote(bench, "closed", "plain").refused()
+    quote_of(bench, "closed", "plain").refused()
 
 
 @check("CE-BESIDE-QUOTE-MISSING")
@@ -94,7 +94,7 @@ def quote_binds_nothing(bench: Bench) -> None:
     """A quote, and then the start for which it was asked, with the same order."""
     dataset = bench.profile.dataset("open")
     with given("a quote"):
-        _quoted(_quote(bench, dataset, "plain"))
+        quoted(quote_of(bench, dataset, "plain"))
     consumer = bench.consumer()
     bench.accept(consumer.start(bench.profile.algorithm("plain"), dataset), consumer)
 
@@ -229,7 +229,7 @@ def ddo_unknown(bench: Bench) -> None:
     bench.get(f"{DDO}/{refusable.NO_DID}").refused(404)
 
 
-def _quote(
+def quote_of(
     bench: Bench, dataset: str | Mapping[str, Any], algorithm: str, **compute: Any
 ) -> Answer:
     """The answer to an initializeCompute of assets in these roles."""
@@ -250,7 +250,7 @@ def _environment(bench: Bench) -> dict[str, Any]:
     return next((one for one in found if one.get("id") == wanted), found[0])
 
 
-def _quoted(answer: Answer) -> list[dict[str, Any]]:
+def quoted(answer: Answer) -> list[dict[str, Any]]:
     """The items of a quote of one dataset."""
     found = answer.accepted(200)
     expect(isinstance(found, dict), "an object", answer)
@@ -263,7 +263,7 @@ def _quoted(answer: Answer) -> list[dict[str, Any]]:
 
 def _given_a_quote(bench: Bench) -> None:
     with given("a quote"):
-        _quoted(_quote(bench, "open", "plain"))
+        quoted(quote_of(bench, "open", "plain"))
 
 
 def _dataset(bench: Bench) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compute_conformance.bench import Bench, Started
 from compute_conformance.checking import check
+from compute_conformance.checks.beside import quote_of, quoted
 from compute_conformance.checks.ranges import OTHER
 from compute_conformance.checks.restart import able, again, ended
 from compute_conformance.checks.results import exclusively
@@ -78,6 +79,23 @@ def refused_order(bench: Bench) -> None:
     with given("the refusal of another's order"):
         other.start(dataset=dataset, nonce=nonce).refused()
     bench.accept(other.start(nonce=nonce), other)
+
+
+@check("CE-ORDER-QUOTED")
+def quoted_order(bench: Bench) -> None:
+    """Two consumers who are told an order that is valid, one after the other, and send it."""
+    dataset = bench.profile.dataset("open")
+    with given("a start with an order that is told to be valid"):
+        bench.consumer().start(dataset={**dataset, "transferTxId": _valid_order(bench)}).job()
+    bench.consumer().start(dataset={**dataset, "transferTxId": _valid_order(bench)}).job()
+
+
+def _valid_order(bench: Bench) -> str:
+    with given("a quote"):
+        order = quoted(quote_of(bench, "open", "plain"))[0].get("validOrder")
+    if not isinstance(order, str):
+        raise Unsupported("an order that is told to be valid", order)
+    return order
 
 
 @check("CE-RESTART-OLD-ORDER")

@@ -150,6 +150,17 @@ def unfinished(bench: Bench) -> None:
     expect("dateFinished" in job and job["dateFinished"] is None, "null as dateFinished", job)
 
 
+@check("CE-RESTART-REASON")
+def reason(bench: Bench) -> None:
+    """A job ends and is restarted; where its reason and its exit code are shown."""
+    its = restarted(bench)
+    job, before = its.job(), its.one.last
+    if "finishReason" not in before:
+        raise Unsupported("a finishReason", before)
+    expect(job.get("finishReason") is None, "no finishReason", job)
+    expect(job.get("algorithmExitCode") is None, "no algorithmExitCode", job)
+
+
 @check("CE-RESTART-NO-RESULTS")
 def no_results(bench: Bench) -> None:
     """A job ends and is restarted."""
@@ -197,8 +208,11 @@ def twice(bench: Bench) -> None:
 @check("CE-RESTART-STOPPED")
 def stopped(bench: Bench) -> None:
     """A job that stays is stopped and restarted."""
-    one = halted(bench)
-    job = able(one.restart()).job()
+    answer = halted(bench).restart()
+    if answer.status in REFUSED:
+        restarted(bench).job()
+    expect(answer.status not in REFUSED, "a restart, as of a job that ended by itself", answer)
+    job = answer.job()
     expect(not job.get("stopreq"), "0 as stopreq", job.get("stopreq"))
 
 

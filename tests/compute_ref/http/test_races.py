@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import pytest
 
 from compute_ref.testing.consumers import Consumer
 from compute_ref.testing.kit import ComputeApp
@@ -86,3 +88,23 @@ def test_of_racing_deletes_the_later_ones_are_not_found(consumer: Consumer, runn
     assert found.count(200) == 1
     assert set(found) <= {200, 400, 404}  # 400 where a later nonce came first
     assert consumer.jobs() == []
+
+
+@pytest.mark.parametrize(("ask", "code"), [("ask_stop", 7), ("ask_delete", 8)])
+def test_a_job_that_goes_meanwhile_is_left_out_where_none_was_named(
+    server: ComputeApp, consumer: Consumer, monkeypatch: pytest.MonkeyPatch, ask: str, code: int
+) -> None:
+    going, staying = (consumer.start("instant: stay").json[0]["jobId"] for _ in range(2))
+    store = server.app.services.store
+    usual, delete, gone = getattr(store, ask), store.ask_delete, [going]
+
+    def late(*asked: Any) -> Any:
+        while gone:
+            delete([gone.pop()], None)
+        return usual(*asked)
+
+    monkeypatch.setattr(store, ask, late)
+    call = consumer.stop if ask == "ask_stop" else consumer.delete
+    answer = call(document_id=consumer.dataset)
+    assert answer.status_int == 200, answer.text
+    assert [(job["jobId"], job["status"]) for job in answer.json] == [(staying, code)]

@@ -199,7 +199,7 @@ def test_many_threads_change_and_wait_while_the_file_is_replaced_again_and_again
     tmp_path: Path,
 ) -> None:
     disk = Disk(tmp_path)
-    journal = Journal(disk.open(JOURNAL), summaries={}, watch=ignore)
+    journal = Journal(disk.open(JOURNAL), summaries={}, watch=ignore, sync=True)
     done = threading.Event()
     acknowledged = [0] * 4
 
@@ -220,7 +220,7 @@ def test_many_threads_change_and_wait_while_the_file_is_replaced_again_and_again
         thread.join(PATIENCE)
     assert all(acknowledged)
     journal.close()
-    again = Journal(disk.open(JOURNAL), summaries={}, watch=ignore)
+    again = Journal(disk.open(JOURNAL), summaries={}, watch=ignore, sync=True)
     for number, turn in enumerate(acknowledged):
         assert again.document("jobs", f"k{number}") == {"text": str(turn)}
     again.close()

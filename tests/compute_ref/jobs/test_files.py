@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from compute_ref.jobs.files import Disk, DiskFile, JournalFile, MemoryFile
-from tests.compute_ref.jobs.fallible import Failing, FallibleDisk
+from tests.compute_ref.jobs.fallible import Call, Failing, FallibleDisk, error
 
 KINDS: dict[str, Callable[[Path], JournalFile]] = {
     "real": lambda folder: DiskFile(folder / "file"),
@@ -128,6 +128,20 @@ def test_a_file_that_could_not_be_written_stays_as_it_was(kind: str) -> None:
         disk.write("a", [b"new"])
     assert disk.read("a") == (b"new" if kind == "sync folder" else b"old")
     assert disk.read("a.new") is None, "a full disk gets back what was taken of it"
+
+
+def test_a_draft_that_cannot_be_removed_does_not_hide_why_nothing_was_written() -> None:
+    disk = FallibleDisk()
+
+    def on_call(call: Call) -> None:
+        if call.what == "append":
+            disk.on_call = Failing(0, frozenset(["remove"]), errno.EIO)
+            raise error(errno.ENOSPC)
+
+    disk.on_call = on_call
+    with pytest.raises(OSError, match="No space left"):
+        disk.write("a", [b"new"])
+    assert disk.read("a.new") == b"", "it could not be removed"
 
 
 def test_a_file_is_written_whole_also_in_small_pieces() -> None:

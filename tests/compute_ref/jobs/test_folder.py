@@ -109,10 +109,13 @@ def test_a_number_left_in_the_lock_file_locks_nothing(tmp_path: Path) -> None:
     folder.release()
 
 
-def test_a_holder_that_has_not_yet_said_its_name_is_unknown(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("said", "name"), [(b"", "unknown"), (b"\xff\n", "\ufffd")])
+def test_a_holder_that_has_not_said_its_name_has_the_folder_all_the_same(
+    tmp_path: Path, said: bytes, name: str
+) -> None:
     folder = StoreFolder(tmp_path)
-    (tmp_path / LOCK).write_text("")
-    with pytest.raises(StoreLocked, match="process unknown"):
+    (tmp_path / LOCK).write_bytes(said)
+    with pytest.raises(StoreLocked, match=f"process {name}"):
         StoreFolder(tmp_path)
     folder.release()
 

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from compute_ref.jobs.compaction import JOURNAL
+from compute_ref.jobs.entries import Kept
 from compute_ref.jobs.files import MemoryFile
 from compute_ref.jobs.journal import Journal
 from compute_ref.jobs.records import Line, lines
@@ -31,6 +32,7 @@ def test_documents_are_put_replaced_and_removed() -> None:
     journal = opened(disk)
     journal.apply([put("a", "1"), put("b", "1"), put("a", "plan", "plans")])
     journal.apply([put("a", "2"), ("jobs", "b", None), ("jobs", "none", None)])
+    journal.apply([("nothing", "a", None)])
     expected = {("jobs", "a"): {"text": "2"}, ("plans", "a"): {"text": "plan"}}
     assert contents(journal) == expected
     assert journal.document("jobs", "b") is None
@@ -84,6 +86,33 @@ def test_a_journal_may_live_in_memory() -> None:
     assert journal.document("jobs", "a") == {"text": "1"}
     again = Journal(file, summaries={}, watch=ignore, sync=False)
     assert contents(again) == contents(journal)
+
+
+# What is in memory
+
+
+def test_a_text_that_stays_as_it_was_is_in_memory_once() -> None:
+    journal = Journal(MemoryFile(), summaries={"jobs": Kept("text")}, watch=ignore, sync=False)
+    journal.apply([put("a", "the same"), put("b", "other")])
+    former = journal.tables["jobs"]["a"].fields
+    journal.apply([put("a", anew("the same")), put("b", "changed")])
+    assert journal.tables["jobs"]["a"].fields[0] is former[0]
+    assert journal.tables["jobs"]["b"].fields == ("changed",)
+
+
+def test_a_start_keeps_a_text_that_is_in_several_tables_once() -> None:
+    kept = {"jobs": Kept("text"), "orders": Kept("text")}
+    file = MemoryFile()
+    journal = Journal(file, summaries=kept, watch=ignore, sync=False)
+    journal.apply([put("a", "the same"), put("1", anew("the same"), "orders")])
+    again = Journal(file, summaries=kept, watch=ignore, sync=False)
+    assert again.tables["jobs"]["a"].fields == ("the same",)
+    assert again.tables["jobs"]["a"].fields[0] is again.tables["orders"]["1"].fields[0]
+
+
+def anew(text: str) -> str:
+    """An equal text that is another object."""
+    return "".join(list(text))
 
 
 # Power cuts

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from compute_ref.jobs.compaction import JOURNAL
-from compute_ref.jobs.records import StoreDamaged, encode
+from compute_ref.jobs.records import LONGEST_HEADER, StoreDamaged, encode
 from compute_ref.refusals import StoreUnavailable
 from tests.compute_ref.jobs.fallible import FallibleDisk
 from tests.compute_ref.jobs.histories import (
@@ -65,6 +65,18 @@ def test_a_closed_store_has_no_last_record_that_damage_could_pass_off_as_torn() 
         assert refused.value.offset == places[1]
 
 
+def test_what_was_written_without_waiting_for_the_disk_is_refused_when_damaged() -> None:
+    disk = FallibleDisk()
+    journal = opened(disk, sync=False)
+    place = journal.end
+    journal.apply([put("a")])
+    journal.apply([put("b")])
+    disk.files[JOURNAL].data[place + 20] ^= 1
+    with pytest.raises(StoreDamaged) as refused:
+        opened(disk, sync=False)
+    assert refused.value.offset == place
+
+
 def test_closing_without_a_change_writes_nothing() -> None:
     data, _ = written([put("a")], close=True)
     disk = holding(data)
@@ -106,6 +118,7 @@ def test_a_first_line_that_a_power_cut_left_unfinished_is_written_anew(
     ("data", "said"),
     [
         (b"{}\n", "no sound record at all"),
+        (b"x" * LONGEST_HEADER, "no sound record at all"),
         (b"x" * 500, "no sound record at all"),
         (b"\0" * 4096, "no sound record at all"),
         (b'{"_default": {"1": {}}}' * 20, "no sound record at all"),  # TinyDB's own file

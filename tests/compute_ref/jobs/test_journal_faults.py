@@ -193,6 +193,17 @@ def test_what_a_failed_sync_did_not_take_is_written_again_by_the_next_server() -
         assert contents(opened(disk.after_power_cut(pick))) == history.states[-1]
 
 
+def test_a_new_store_that_the_disk_did_not_take_is_written_again_by_the_next_server() -> None:
+    disk = FallibleDisk()
+    disk.on_call = Failing(0, frozenset(["sync"]))
+    with pytest.raises(StoreUnavailable):
+        opened(disk)
+    disk.sync()
+    disk = disk.as_seen()
+    opened(disk)
+    assert data_of(disk.after_power_cut(least)) == data_of(disk)
+
+
 def test_a_read_that_fails_makes_the_document_unavailable(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -137,3 +137,13 @@ def test_a_stop_after_a_failed_launch_has_its_grace_and_the_time_of_a_call(
     turn = make_turn(named, stop=deadlines.stop_grace + deadlines.backend_call)
     launch(turn)
     assert "did not confirm" not in logged(turn)
+
+
+def test_a_run_that_comes_after_it_was_given_up_is_removed(
+    make_turn: MakeTurn, waiting_world: World, named: str
+) -> None:
+    turn = make_turn(named)
+    turn.given_up.set()
+    launch(turn)
+    assert ("launch", turn.job.launched) in waiting_world.backend.calls
+    assert waiting_world.backend.runs == {}

@@ -42,3 +42,16 @@ def test_what_does_not_come_in_time_ends_the_job_with_what_to_do(
         f"{said} could not be put in place: provisioning did not come back in "
     )
     assert phase.keywords["ending"].message.endswith("tell the server's operator.")
+
+
+def test_the_algorithm_has_what_the_inputs_left_of_the_time_for_both(
+    make_turn: MakeTurn, waiting_world: World
+) -> None:
+    waiting_world.clock.advance(1_000)
+    turn = make_turn(waiting_world.left_at(20, launched=False), provisioning=60)
+    began = waiting_world.clock.ticks()
+    phase = provision_data(turn)
+    assert isinstance(phase, partial)
+    assert phase.keywords["until"] == began + waiting_world.deadlines.provisioning
+    provision_algorithm(make_turn(turn.job.job_id, provisioning=10**6), **phase.keywords)
+    assert waiting_world.clock.ticks() == phase.keywords["until"]

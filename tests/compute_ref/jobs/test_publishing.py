@@ -13,7 +13,7 @@ from compute_ref.jobs.model import FinishReason, Job, Status
 from compute_ref.jobs.publishing import concluded, filter_outputs, publish, publish_logs
 from compute_ref.jobs.turn import Phase, Turn
 from compute_ref.plugins import hookimpl
-from tests.compute_ref.jobs.conftest import MakeTurn, World
+from tests.compute_ref.jobs.conftest import Durable, MakeTurn, World
 
 
 @pytest.fixture
@@ -56,6 +56,16 @@ def test_the_place_of_the_results_is_on_the_disk_before_the_job_is_final(
     through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
     assert synced[-1] == (turn.folders.root, False)
     assert turn.job.final
+
+
+def test_a_final_status_survives_a_power_cut(
+    make_turn: MakeTurn, waiting_world: World, tmp_path: Path
+) -> None:
+    durable = Durable(tmp_path, waiting_world)
+    turn = make_turn(waiting_world.left_at(60, passed=(10, 20, 30, 40, 50)))
+    job = through(turn, publish_logs)
+    assert job.final
+    assert durable.left(job.job_id) == job
 
 
 @pytest.mark.parametrize("allowed", [0, 1, 2**30])
@@ -131,6 +141,14 @@ class Publisher:
         raise RuntimeError("/srv/secret")
 
 
+class Liar:
+    """A plug-in that answers no DID."""
+
+    @hookimpl
+    def publish_results(self) -> str:
+        return 7  # type: ignore[return-value]
+
+
 def test_results_that_a_plugin_cannot_publish_are_kept_here(
     turn: Turn, waiting_world: World
 ) -> None:
@@ -139,8 +157,16 @@ def test_results_that_a_plugin_cannot_publish_are_kept_here(
     job = through(turn, filter_outputs)
     assert job.finish_reason is FinishReason.COMPLETED
     assert waiting_world.result(job, "a") == b"1"
+    assert job.results_did == ""
     said = waiting_world.result(job, "publish.log").decode()
     assert "publishing the results failed. The results are kept here" in said
+
+
+def test_what_is_no_did_is_not_told_as_one(turn: Turn, waiting_world: World) -> None:
+    waiting_world.plugins.register(Liar())
+    job = through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
+    assert job.finish_reason is FinishReason.COMPLETED
+    assert job.results_did == ""
 
 
 def test_results_that_cannot_be_stored_are_not_published(turn: Turn) -> None:

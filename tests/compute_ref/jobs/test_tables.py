@@ -30,7 +30,8 @@ class Base:
 
     def __init__(self, count: int = 0, disk: FallibleDisk | None = None, text: str = "") -> None:
         self.disk = disk or FallibleDisk()
-        self.journal = Journal(self.disk.open("store.journal"), summaries=SUMMARIES, watch=ignore)
+        file = self.disk.open("store.journal")
+        self.journal = Journal(file, summaries=SUMMARIES, watch=ignore, sync=True)
         self.disk.sync()
         self.storage = JournalStorage(self.journal)
         self.db = JournalDB(storage=lambda: self.storage)

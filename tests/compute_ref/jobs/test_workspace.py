@@ -189,7 +189,7 @@ def test_a_result_is_opened_by_its_index(workspaces: Workspaces, name: str) -> N
 
 @pytest.mark.parametrize("index", [-1, 1, 10**30])
 def test_an_index_that_is_not_there_is_unknown(workspaces: Workspaces, index: int) -> None:
-    with pytest.raises(ResultUnknown):
+    with pytest.raises(ResultUnknown, match="no result with this index"):
         workspaces.open_result(job_with("outputs/a"), index)
 
 
@@ -203,7 +203,7 @@ def test_a_result_that_became_a_link_or_device_is_unknown(
     (results / "folder").symlink_to(tmp_path)
     os.mkfifo(results / "pipe")
     for path in ("link", "folder/secret", "pipe", "missing", "link/x"):
-        with pytest.raises(ResultUnknown):
+        with pytest.raises(ResultUnknown, match="no longer there"):
             workspaces.open_result(job_with(path), 0)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from compute_ref.http import result
+from compute_ref.http import beside, result
+from compute_ref.http.beside import NO_TOKEN
 from compute_ref.http.compute import ComputeResource
 from compute_ref.identity import callers
 from compute_ref.identity.callers import Caller, Callers, Credentials
@@ -152,3 +153,43 @@ def first_agreement(wrong: Wrong) -> None:
         return usual(self, at, self.agreement_id)
 
     wrong.patch(Job, "run_again", run_again)
+
+
+@defect("one-valid-order-for-all", "CE-ORDER-QUOTED", calls=4)
+def one_for_all(wrong: Wrong) -> None:
+    wrong.patch(
+        beside, "_quoted", lambda _: {"datatoken": NO_TOKEN, "validOrder": "0x" + "ab" * 32}
+    )
+
+
+def _kept(wrong: Wrong, *names: str) -> None:
+    """Let a restart keep these fields of the job."""
+    usual = Job.run_again
+
+    def run_again(self: Job, at: float, agreement_id: str) -> Job:
+        before: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return replace(usual(self, at, agreement_id), **before)
+
+    wrong.patch(Job, "run_again", run_again)
+
+
+@defect("restart-keeps-the-reason", "CE-RESTART-REASON", kind=Kind.SHAPE, calls=3)
+def reason_kept(wrong: Wrong) -> None:
+    _kept(wrong, "finish_reason")
+
+
+@defect("restart-keeps-the-exit-code", "CE-RESTART-REASON", kind=Kind.SHAPE, calls=3)
+def exit_code_kept(wrong: Wrong) -> None:
+    _kept(wrong, "exit_code")
+
+
+@defect("stopped-jobs-are-over", "CE-RESTART-STOPPED", calls=5)
+def stopped_are_over(wrong: Wrong) -> None:
+    usual = ComputeResource._restart
+
+    def restart(self: Any, job_id: str, wanted: Any, caller: Caller) -> Job:
+        if any(job.stop_request for job in self._own(caller.address, job_id)):
+            raise Refused({"jobId": "not_final"})
+        return usual(self, job_id, wanted, caller)
+
+    wrong.patch(ComputeResource, "_restart", restart)
