@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from compute_ref.jobs import folder as folder_module
+from compute_ref.jobs import journal as journal_module
+from compute_ref.jobs import records
 from compute_ref.jobs.checkpoint import CHECKPOINT
 from compute_ref.jobs.compaction import DRAFT
 from compute_ref.jobs.folder import StoreFolder
@@ -137,6 +139,23 @@ def test_the_last_checkpoint_is_written_at_the_end_if_it_is_worth_it(
     third.write(200)
     third.close()
     assert third.replaced() == []
+
+
+def test_a_start_reads_only_what_came_after_the_last_checkpoint(
+    tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "CHUNK", 1_000)
+    monkeypatch.setattr(journal_module, "SEALED", 1_000)
+    held = Held(tmp_path)
+    held.write(20_000)
+    held.write(20_000)
+    held.close()
+    disk = held.disk.as_seen()
+    folder = StoreFolder(tmp_path, disk)
+    journal = folder.journal({}, ignore, sync=True)
+    assert set(journal.tables["jobs"]) == {"a"}
+    assert sum(call.size for call in disk.calls if call.what == "read") < 5_000
+    folder.close(journal)
 
 
 def test_a_checkpoint_of_another_file_is_replaced_at_the_end(tmp_path: Path, small: None) -> None:

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from compute_ref.jobs import checkpoint
 from compute_ref.jobs.compaction import JOURNAL
 from compute_ref.jobs.entries import Kept
 from compute_ref.jobs.files import MemoryFile
@@ -108,6 +109,37 @@ def test_a_start_keeps_a_text_that_is_in_several_tables_once() -> None:
     again = Journal(file, summaries=kept, watch=ignore, sync=False)
     assert again.tables["jobs"]["a"].fields == ("the same",)
     assert again.tables["jobs"]["a"].fields[0] is again.tables["orders"]["1"].fields[0]
+
+
+def test_the_index_is_told_of_each_change_and_of_what_is_removed() -> None:
+    told: list[tuple[str, str, bool]] = []
+    journal = Journal(
+        MemoryFile(),
+        summaries={},
+        watch=lambda *seen: told.append((*seen[:2], bool(seen[2]))),
+        sync=False,
+    )
+    journal.apply([put("a"), put("b")])
+    journal.apply([("jobs", "a", None), ("jobs", "none", None)])
+    assert told == [("jobs", "a", True), ("jobs", "b", True), ("jobs", "a", False)]
+
+
+def test_a_start_from_a_checkpoint_tells_only_of_what_was_current_then() -> None:
+    disk = FallibleDisk()
+    journal = opened(disk)
+    journal.apply([put("a", "1")])
+    journal.apply([put("a", "2")])
+    checkpoint.save(disk, journal)
+    told: list[str] = []
+    again = Journal(
+        disk.open(JOURNAL),
+        summaries={},
+        watch=lambda table, key, entry: told.append(key),
+        sync=True,
+        checkpoint=checkpoint.load(disk),
+    )
+    assert told == ["a"]
+    assert contents(again) == {("jobs", "a"): {"text": "2"}}
 
 
 def anew(text: str) -> str:

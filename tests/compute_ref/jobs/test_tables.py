@@ -201,6 +201,14 @@ def test_what_is_put_counts_whatever_was_done_to_what_was_read() -> None:
     assert table.changes("things") == [("things", "k0", put)]
 
 
+def test_what_is_removed_stays_so_whatever_was_done_to_what_was_read() -> None:
+    base = Base(1)
+    table = Overlay(LazyTable(base.journal, "things"))
+    table["k0"]["number"] = 7
+    del table["k0"]
+    assert table.changes("things") == [("things", "k0", None)]
+
+
 def test_a_batch_is_one_record_and_sees_its_own_changes() -> None:
     base = Base(1)
     with base.storage.batch():
