@@ -13,6 +13,10 @@ from tests.mutation.selection import narrow
 from tests.mutation.survivors import complaints, reasons
 
 MUTANTS: Final = Path("mutants")  # mutmut's folder, below the current one
+BUBBLE: Final = (
+    *("bwrap", "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+    *("--tmpfs", "/tmp", "--ro-bind", sys.prefix, sys.prefix),
+)
 FIRST: Final = "compute_ref.identity.nonces.*"  # some, for which mutmut learns what tests reach
 
 
@@ -30,7 +34,9 @@ def main(parts: list[str]) -> int:
 
 
 def _mutmut(*words: str) -> None:
-    subprocess.run(["mutmut", *words], check=True)
+    """Where a mutant writes to nothing but this folder: some remove whatever they are told to."""
+    here = Path.cwd()
+    subprocess.run([*BUBBLE, "--bind", here, here, "--chdir", here, "mutmut", *words], check=True)
 
 
 if __name__ == "__main__":

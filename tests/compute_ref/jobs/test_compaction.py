@@ -127,7 +127,7 @@ def test_what_changes_meanwhile_is_copied_in_turns_before_anybody_has_to_wait(
 ) -> None:
     monkeypatch.setattr(compaction, "SHORT_TAIL", 0)
     history = lived()
-    history.disk.on_call = Meanwhile(history, 5)
+    history.disk.on_call = Meanwhile(history, 20)
     compact(history.journal, history.disk, never)
     history.disk.on_call = nothing_happens
     assert contents(history.journal) == history.states[-1]
