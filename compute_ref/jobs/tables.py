@@ -196,9 +196,11 @@ class JournalTable(Table):
 
     document_id_class = str  # type: ignore[assignment]
 
-    def __init__(self, storage: Storage, name: str) -> None:
+    def __init__(
+        self, storage: Storage, name: str, cache_size: int = 0, persist_empty: bool = False
+    ) -> None:
         # Never a cache of queries: it would hold documents, and not see them change.
-        super().__init__(storage, name, cache_size=0)
+        super().__init__(storage, name, cache_size=0, persist_empty=persist_empty)
 
     def read(self, key: str) -> Document | None:
         """The document of a key, or None."""
