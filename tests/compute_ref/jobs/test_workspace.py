@@ -60,7 +60,7 @@ def test_folders_let_a_runs_user_pass_but_not_look_around(
 
 
 @pytest.mark.parametrize(
-    "job_id", ["", ".", "..", "../x", "a/b", "a\0b", "/etc", ".removed-1", "-x", "a" * 129, "a\n"]
+    "job_id", ["", ".", "..", "../x", "a/b", "a\0b", "/job1z", ".removed-1", "-x", "a" * 129, "a\n"]
 )
 def test_a_job_id_that_is_a_path_is_refused(workspaces: Workspaces, job_id: str) -> None:
     for use in (
