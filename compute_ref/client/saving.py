@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -51,10 +52,9 @@ def save(
 def file_names(results: list[dict[str, Any]]) -> list[str]:
     """A safe relative file name for each result; names that meet get their index in front."""
     names = [_safe(str(result.get("filename") or "result")) for result in results]
-    return [
-        name if names.count(name) == 1 else _numbered(name, place)
-        for place, name in enumerate(names)
-    ]
+    while met := {name for name, times in Counter(names).items() if times > 1}:
+        names = [_numbered(n, place) if n in met else n for place, n in enumerate(names)]
+    return names
 
 
 def _safe(name: str) -> str:

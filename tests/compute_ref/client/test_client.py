@@ -201,6 +201,11 @@ def test_names_from_a_server_stay_below_the_folder() -> None:
     assert len(set(found)) == len(found)
 
 
+def test_no_file_takes_the_place_of_another_that_was_given_an_index() -> None:
+    found = file_names([{"filename": name} for name in ("a b", "a_b", "0-a_b")])
+    assert (found[1], len(set(found))) == ("1-a_b", 3)
+
+
 def test_servers_without_a_reason_are_judged_by_status_and_stop() -> None:
     done = {"dateFinished": "1.5", "status": 70, "stopreq": 0}
     assert succeeded(done)
