@@ -94,6 +94,7 @@ def test_a_start_below_the_floor_is_refused_and_costs_nothing(
         assert "disk" in refused.json["error"].lower()
         disk.empty()
         assert call(server.netloc, "POST", COMPUTE, body=body).status == 200
+        assert len(final_jobs(consumer, server, 1)) == 1
 
 
 def test_a_start_that_cannot_be_stored_is_refused_and_costs_nothing(

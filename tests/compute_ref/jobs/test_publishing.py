@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from compute_ref.jobs import publishing
 from compute_ref.jobs.endings import COMPLETED, LOST, Ending
-from compute_ref.jobs.model import FinishReason, Job, Status
+from compute_ref.jobs.model import FinishReason, Job, Result, Status
 from compute_ref.jobs.publishing import concluded, filter_outputs, publish, publish_logs
 from compute_ref.jobs.turn import Phase, Turn
 from compute_ref.plugins import hookimpl
+from compute_ref.refusals import SystemShort
 from tests.compute_ref.jobs.conftest import Durable, MakeTurn, World
 
 
@@ -66,6 +70,51 @@ def test_a_final_status_survives_a_power_cut(
     job = through(turn, publish_logs)
     assert job.final
     assert durable.left(job.job_id) == job
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, *codes: int) -> None:
+    """Let the storing of the logs fail so often, and then do as usual."""
+    left, usual = list(codes), publishing._with_logs
+
+    def with_logs(*about: Any) -> tuple[Result, ...]:
+        if left:
+            code = left.pop(0)
+            raise OSError(code, os.strerror(code))
+        return usual(*about)
+
+    monkeypatch.setattr(publishing, "_with_logs", with_logs)
+
+
+def test_where_the_results_find_no_room_the_logs_are_kept_and_say_so(
+    turn: Turn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = turn.draft
+    fail(monkeypatch, errno.ENOSPC)
+    job = through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
+    assert job.finish_reason is FinishReason.BACKEND
+    assert "storing the logs failed (No space left on device)" in job.finish_message
+    assert [result.filename for result in job.results] == ["algorithm.log", "configuration.log"]
+    assert turn.draft != draft, "who comes late may yet write to the old one"
+
+
+def test_where_not_even_the_logs_find_room_the_job_ends_without_them(
+    turn: Turn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(monkeypatch, errno.ENOSPC, errno.ENOSPC)
+    job = through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
+    assert (job.status, job.results) == (Status.COMPLETED, ())
+    assert job.finish_reason is FinishReason.BACKEND
+
+
+def test_while_no_files_can_be_opened_nothing_is_given_up(
+    turn: Turn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(monkeypatch, errno.EMFILE)
+    phase = concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED))
+    with pytest.raises(SystemShort):
+        through(turn, phase)
+    assert turn.job.status is Status.PUBLISHING
+    assert turn.job.finish_reason is FinishReason.COMPLETED
 
 
 @pytest.mark.parametrize("allowed", [0, 1, 2**30])

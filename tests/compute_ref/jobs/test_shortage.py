@@ -30,6 +30,7 @@ def test_a_job_that_finds_no_worker_is_taken_up_by_the_watchdog(
         names = [world.submit("write x 1") for _ in range(5)]
         world.engine._watchdog.look()
         assert {world.store.get(name).status for name in names} == {1}
+        assert world.idle
     world.engine._watchdog.look()
     for name in names:
         assert world.result(world.final(name), "x") == b"1\n"
