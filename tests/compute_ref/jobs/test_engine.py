@@ -12,8 +12,9 @@ import pytest
 from compute_ref.jobs.model import FinishReason, Job, ResultType, Status, StopRequest
 from compute_ref.jobs.provisioning import AlgorithmFailed, DataFailed
 from compute_ref.plugins import hookimpl
-from compute_ref.settings import Queue
-from tests.compute_ref.jobs.conftest import MakeWorld, World
+from compute_ref.refusals import JobUnknown
+from compute_ref.settings import Queue, Retention
+from tests.compute_ref.jobs.conftest import MakeWorld, World, launch_as_before
 
 
 def test_a_job_passes_the_statuses_of_the_page_in_order(world: World) -> None:
@@ -211,3 +212,30 @@ def test_more_output_files_than_allowed_publish_logs_only(make_world: MakeWorld)
     job = world.final(world.submit("write a 1", "write b 1", "write c 1"))
     assert job.finish_reason is FinishReason.STORAGE
     assert {result.type for result in job.results}.isdisjoint({ResultType.OUTPUT})
+
+
+def test_an_engine_removes_all_of_a_record_that_expired(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.retention = Retention(record_expiry=10)
+    job_id = world.left_at(70, finished=world.clock.now())
+    engine = world.make()
+    launch_as_before(world, job_id)
+    world.clock.advance(10)
+    engine._watchdog._expiry.look()
+    with pytest.raises(JobUnknown):
+        world.store.get(job_id, deleting=True)
+    assert world.backend.runs == {}
+    assert not world.workspaces.run(job_id, 1).root.parent.exists()
+
+
+def test_a_job_that_finds_no_thread_gives_its_place_back(make_world: MakeWorld) -> None:
+    world = make_world(maxJobs=1).open()
+
+    def none_left(thread: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    with pytest.MonkeyPatch.context() as short:
+        short.setattr(threading.Thread, "start", none_left)
+        world.submit()
+        assert world.idle
+    assert world.final(world.submit()).finish_reason is FinishReason.COMPLETED

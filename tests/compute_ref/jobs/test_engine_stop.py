@@ -10,7 +10,7 @@ import pytest
 
 from compute_ref.assets.plan import Plan
 from compute_ref.jobs.mailbox import Mailbox
-from compute_ref.jobs.model import FinishReason, Job, StopRequest
+from compute_ref.jobs.model import FinishReason, Job, Status, StopRequest
 from compute_ref.plugins import Folders, hookimpl
 from compute_ref.refusals import JobUnknown
 from compute_ref.settings import Queue
@@ -243,15 +243,15 @@ def test_a_job_that_came_to_the_queue_after_its_stop_is_deleted_there(
     assert world.final(running).finish_reason is FinishReason.COMPLETED
 
 
-def test_a_job_that_ended_or_was_restarted_meanwhile_is_not_begun_anew(world: World) -> None:
-    job_id = world.accept()
-    old = world.store.get(job_id)
-    world.engine.submit(job_id)
-    ended = world.final(job_id)
-    world.await_idle()
-    assert world.engine._new_turn(old) is None
-    world.store.restart(job_id, ended.owner, world.store.plan(job_id), None, Queue())
-    assert world.engine._new_turn(old) is None
+def test_a_job_that_ended_or_was_restarted_meanwhile_is_not_begun_anew(
+    closed_world: World,
+) -> None:
+    engine, store = closed_world.make(), closed_world.store
+    old = store.get(closed_world.accept())
+    store.change(old.job_id, lambda job: job.ended(Status.COMPLETED, 1.0, ()))
+    assert engine._new_turn(old) is None
+    store.restart(old.job_id, old.owner, store.plan(old.job_id), None, Queue())
+    assert engine._new_turn(old) is None
 
 
 def test_a_closed_engine_writes_no_inputs_any_more(world: World) -> None:

@@ -14,7 +14,7 @@ from compute_ref.jobs.index import JobFilter
 from compute_ref.jobs.model import Job
 from compute_ref.refusals import JobUnknown
 from compute_ref.settings import Environment, Queue, Retention
-from tests.compute_ref.jobs.conftest import Durable, MakeWorld, World, launch_as_before, nothing
+from tests.compute_ref.jobs.conftest import Durable, MakeWorld, World, nothing
 
 
 @pytest.fixture
@@ -150,20 +150,6 @@ def test_a_look_sees_to_a_page_and_the_next_goes_on_behind_it(
         look.look()
     left = world.store.find(JobFilter())
     assert [job.results_expired for job in left] == ([] if record_expiry else [True] * 6)
-
-
-def test_an_engine_removes_all_of_a_record_that_expired(make_world: MakeWorld) -> None:
-    world = make_world()
-    world.retention = Retention(record_expiry=10)
-    job_id = world.left_at(70, finished=world.clock.now())
-    engine = world.make()
-    launch_as_before(world, job_id)
-    world.clock.advance(10)
-    engine._watchdog._expiry.look()
-    with pytest.raises(JobUnknown):
-        world.store.get(job_id, deleting=True)
-    assert world.backend.runs == {}
-    assert not world.workspaces.run(job_id, 1).root.parent.exists()
 
 
 def test_results_go_as_soon_as_they_are_due(expiring: World) -> None:

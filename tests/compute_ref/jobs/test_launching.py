@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -13,7 +15,7 @@ from compute_ref.jobs.launching import describe, launch, limits, name_run, varia
 from compute_ref.jobs.model import FinishReason, ResultType, Status
 from compute_ref.jobs.publishing import publish_logs
 from compute_ref.jobs.turn import Turn
-from compute_ref.plugins import Image, Limits
+from compute_ref.plugins import AlgorithmUnavailable, Image, Limits, Run
 from compute_ref.settings import Environment
 from tests.compute_ref.jobs.conftest import DID, Durable, MakeTurn, World, plan_of
 
@@ -117,6 +119,31 @@ def test_what_a_failed_launch_may_have_started_is_stopped(
     assert turn.job.finish_reason is FinishReason.BACKEND
     assert "launch" in turn.job.finish_message
     assert "did not confirm" not in logged(turn)
+
+
+def test_an_algorithm_that_cannot_be_had_ends_at_32_in_the_backends_words(
+    make_turn: MakeTurn, waiting_world: World, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Run) -> NoReturn:
+        raise AlgorithmUnavailable("There is no image of this name.")
+
+    monkeypatch.setattr(waiting_world.backend, "launch", refuse)
+    phase = launch(make_turn(named))
+    assert isinstance(phase, partial)
+    assert phase.keywords["status"] is Status.ALGORITHM_FAILED
+    assert phase.keywords["ending"].message == "There is no image of this name."
+
+
+def test_what_was_stopped_before_its_launch_is_not_launched(
+    make_turn: MakeTurn, waiting_world: World, named: str
+) -> None:
+    turn = make_turn(named)
+    turn.mailbox.ask_stop()
+    assert launch(turn) is publish_logs
+    assert turn.job.finish_reason is FinishReason.STOPPED
+    verbs = [verb for verb, _ in waiting_world.backend.calls]
+    assert "launch" not in verbs
+    assert "stop" in verbs, "an earlier server may have launched it"
 
 
 def test_a_stop_that_is_not_confirmed_is_told(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from compute_ref.jobs import publishing
 from compute_ref.jobs.endings import COMPLETED, LOST, Ending
 from compute_ref.jobs.model import FinishReason, Job, Result, Status
+from compute_ref.jobs.outputs import seal
 from compute_ref.jobs.publishing import concluded, filter_outputs, publish, publish_logs
 from compute_ref.jobs.turn import Phase, Turn
 from compute_ref.plugins import hookimpl
@@ -56,9 +58,18 @@ def test_the_place_of_the_results_is_on_the_disk_before_the_job_is_final(
     monkeypatch.setattr(
         publishing, "sync_folder", lambda path: synced.append((path, turn.job.final))
     )
+    sealed: list[bool] = []
+
+    def noted(folder: Path, *, sync: bool) -> tuple[Result, ...]:
+        sealed.append(sync)
+        return seal(folder, sync=sync)
+
+    monkeypatch.setattr(publishing, "seal", noted)
     waiting_world.workspaces.sync = True
     through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
     assert synced[-1] == (turn.folders.root, False)
+    assert sealed == [True]
+    assert stat.S_IMODE((turn.folders.root / "results").stat().st_mode) == 0o700
     assert turn.job.final
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from compute_ref.jobs import turn as turns
 from compute_ref.jobs.endings import COMPLETED, Ending
+from compute_ref.jobs.mailbox import Left
 from compute_ref.jobs.model import FinishReason, Status
 from tests.compute_ref.jobs.conftest import MakeTurn, World
 
@@ -18,6 +22,18 @@ def test_an_algorithm_may_run_from_its_name_to_its_end(
 ) -> None:
     turn = make_turn(waiting_world.left_at(status, launched=launched))
     assert turn.mailbox.await_quiet(10) is quiet
+
+
+def test_who_is_sent_away_waits_only_so_long_for_what_is_under_way(
+    waiting_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "PARTING", 0.01)
+    turn, released = waiting_world.turn(waiting_world.accept()), threading.Event()
+    turn.mailbox.leave()
+    with pytest.raises(Left):
+        turn.ask("hanging", released.wait, 10)
+    released.set()
+    assert turn.cancel.is_set()
 
 
 def test_a_reason_is_kept_and_a_status_that_was_reached_stays(
