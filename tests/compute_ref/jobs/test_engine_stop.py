@@ -243,6 +243,19 @@ def test_a_job_that_came_to_the_queue_after_its_stop_is_deleted_there(
     assert world.final(running).finish_reason is FinishReason.COMPLETED
 
 
+def test_a_job_that_was_sent_away_before_it_came_to_the_queue_leaves_it(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(maxJobs=0).open()
+    turn = world.engine._new_turn(world.store.get(world.accept()))
+    assert turn is not None
+    turn.mailbox.leave()
+    world.engine._lanes["local"].enter(turn)
+    world.engine._look_again(turn)
+    assert turn.mailbox.over
+    assert world.idle
+
+
 def test_a_job_that_ended_or_was_restarted_meanwhile_is_not_begun_anew(
     closed_world: World,
 ) -> None:
@@ -262,7 +275,7 @@ def test_a_closed_engine_writes_no_inputs_any_more(world: World) -> None:
     ) -> None:
         fetching.set()
         assert cancel.wait(20)
-        threading.Event().wait(0.3)  # as a read that has to come back first
+        threading.Event().wait(0.1)  # as a read that has to come back first
         (folders.inputs / "late").write_text("written as it is told to give up")
         over.set()
 

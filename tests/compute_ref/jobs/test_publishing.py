@@ -13,6 +13,8 @@ import pytest
 
 from compute_ref.jobs import publishing
 from compute_ref.jobs.endings import COMPLETED, LOST, Ending
+from compute_ref.jobs.messages import NOTICES
+from compute_ref.jobs.messages import publish_logs as publish_logs_files
 from compute_ref.jobs.model import FinishReason, Job, Result, Status
 from compute_ref.jobs.outputs import seal
 from compute_ref.jobs.publishing import concluded, filter_outputs, publish, publish_logs
@@ -45,8 +47,14 @@ def test_outputs_that_can_be_relied_on_are_filtered(turn: Turn) -> None:
 def test_outputs_that_cannot_are_not_and_the_job_was_never_at_50(turn: Turn) -> None:
     assert concluded(turn, Ending(FinishReason.LOST, LOST, sound=False)) is publish_logs
     assert turn.job.status is Status.PUBLISHING
-    job = through(turn, publish_logs)
+    usual = os.umask(0)
+    try:
+        job = through(turn, publish_logs)
+    finally:
+        os.umask(usual)
     assert job.status is Status.COMPLETED
+    assert job.results_did == ""
+    assert stat.S_IMODE((turn.folders.root / "results").stat().st_mode) == 0o700
     assert [result.filename for result in job.results] == ["algorithm.log", "configuration.log"]
     assert 50 not in [passage.status for passage in job.history]
 
@@ -64,11 +72,16 @@ def test_the_place_of_the_results_is_on_the_disk_before_the_job_is_final(
         sealed.append(sync)
         return seal(folder, sync=sync)
 
+    def logs_noted(*about: Any, sync: bool) -> tuple[Result, ...]:
+        sealed.append(sync)
+        return publish_logs_files(*about, sync=sync)
+
     monkeypatch.setattr(publishing, "seal", noted)
+    monkeypatch.setattr(publishing, "publish_log_files", logs_noted)
     waiting_world.workspaces.sync = True
     through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
-    assert synced[-1] == (turn.folders.root, False)
-    assert sealed == [True]
+    assert synced == [(turn.draft, False), (turn.folders.root, False)]
+    assert sealed == [True, True]
     assert stat.S_IMODE((turn.folders.root / "results").stat().st_mode) == 0o700
     assert turn.job.final
 
@@ -81,6 +94,34 @@ def test_a_final_status_survives_a_power_cut(
     job = through(turn, publish_logs)
     assert job.final
     assert durable.left(job.job_id) == job
+
+
+def test_results_that_cannot_take_their_place_are_not_published(
+    turn: Turn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = publishing._put_in_place
+
+    def broken(turn: Turn) -> None:
+        monkeypatch.setattr(publishing, "_put_in_place", usual)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(publishing, "_put_in_place", broken)
+    job = through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
+    assert job.finish_reason is FinishReason.BACKEND
+    assert "storing the results failed" in job.finish_message
+    assert [result.filename for result in job.results] == ["algorithm.log", "configuration.log"]
+
+
+@pytest.mark.parametrize("allowed", [0, 10])
+def test_no_more_of_a_log_is_published_than_the_environment_allows(
+    make_turn: MakeTurn, waiting_world: World, allowed: int
+) -> None:
+    waiting_world.environment = replace(waiting_world.environment, logMB=allowed / 2**20)
+    turn = make_turn(waiting_world.left_at(40, passed=(10, 20, 30)))
+    (turn.folders.logs / "algorithm.log").write_text("x" * 2 * NOTICES)
+    job = through(turn, concluded(turn, Ending(FinishReason.COMPLETED, COMPLETED)))
+    said = waiting_world.result(job, "algorithm.log").decode()
+    assert (said.count("x") >= 2 * NOTICES) is (allowed == 0)
 
 
 def fail(monkeypatch: pytest.MonkeyPatch, *codes: int) -> None:
