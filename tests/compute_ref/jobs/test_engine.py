@@ -11,6 +11,7 @@ import pytest
 
 from compute_ref.jobs.model import FinishReason, Job, ResultType, Status, StopRequest
 from compute_ref.jobs.provisioning import AlgorithmFailed, DataFailed
+from compute_ref.jobs.turn import PARTING
 from compute_ref.plugins import hookimpl
 from compute_ref.refusals import JobUnknown
 from compute_ref.settings import Queue, Retention
@@ -226,6 +227,36 @@ def test_an_engine_removes_all_of_a_record_that_expired(make_world: MakeWorld) -
         world.store.get(job_id, deleting=True)
     assert world.backend.runs == {}
     assert not world.workspaces.run(job_id, 1).root.parent.exists()
+
+
+def test_an_engine_removes_results_by_the_time_of_their_environment(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(storageExpiry=10)
+    job_id = world.left_at(70, finished=world.clock.now())
+    engine = world.make()
+    world.clock.advance(10)
+    engine._watchdog._expiry.look()
+    assert world.store.get(job_id).results_expired
+
+
+class Worker:
+    """A thread that never ends, and how long somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+
+    def join(self, seconds: float) -> None:
+        self.waited.append(seconds)
+
+
+def test_the_end_gives_workers_a_moment(closed_world: World) -> None:
+    engine, worker = closed_world.make(), Worker()
+    turn = engine._new_turn(closed_world.store.get(closed_world.accept()))
+    assert turn is not None
+    turn.worker = worker  # type: ignore[assignment]
+    engine.close()
+    assert 0 < worker.waited[0] <= PARTING
 
 
 def test_a_job_that_finds_no_thread_gives_its_place_back(make_world: MakeWorld) -> None:

@@ -11,7 +11,9 @@ from typing import NoReturn
 import pytest
 
 from compute_ref.assets.plan import Dataset
+from compute_ref.jobs import launching
 from compute_ref.jobs.launching import describe, launch, limits, name_run, variables
+from compute_ref.jobs.mailbox import StopAsked
 from compute_ref.jobs.model import FinishReason, ResultType, Status
 from compute_ref.jobs.publishing import publish_logs
 from compute_ref.jobs.turn import Turn
@@ -144,6 +146,19 @@ def test_what_was_stopped_before_its_launch_is_not_launched(
     verbs = [verb for verb, _ in waiting_world.backend.calls]
     assert "launch" not in verbs
     assert "stop" in verbs, "an earlier server may have launched it"
+
+
+def test_what_is_stopped_while_it_is_launched_is_called_off(
+    make_turn: MakeTurn, waiting_world: World, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> NoReturn:
+        raise StopAsked
+
+    monkeypatch.setattr(launching, "patiently", stopped)
+    turn = make_turn(named)
+    assert launch(turn) is publish_logs
+    assert turn.given_up.is_set()
+    assert turn.job.finish_reason is FinishReason.STOPPED
 
 
 def test_a_stop_that_is_not_confirmed_is_told(
