@@ -93,10 +93,9 @@ class ComputeResource(Reading):
 
         caller = self._its.callers.stopping(who, job_id, document_id, first_run)
         meant = partial(self._going_on, caller, document_id)
-        if job_id:
-            meant = partial(self._meant, caller, job_id, document_id)
+        jobs = self._meant(caller, job_id, document_id) if job_id else meant()
         with self._its.slow.place():
-            jobs = _marked(self._its.store.ask_stop, meant, caller, job_id)
+            jobs = _marked(self._its.store.ask_stop, jobs, caller, None if job_id else meant)
             self._its.engine.stop([job.job_id for job in jobs])
         now = [current for job in jobs for current in self._own(caller.address, job.job_id)]
         resp.text = self._shown(req, now, signed=True, acknowledged=STOPPED)
@@ -113,8 +112,9 @@ class ComputeResource(Reading):
 
         caller = self._its.callers.deleting(who, job_id, document_id, own)
         meant = partial(self._meant, caller, job_id, document_id)
+        jobs = meant()
         with self._its.slow.place():
-            jobs = _marked(self._its.store.ask_delete, meant, caller, job_id)
+            jobs = _marked(self._its.store.ask_delete, jobs, caller, None if job_id else meant)
             self._its.engine.delete([job.job_id for job in jobs])
         resp.text = self._shown(req, jobs, signed=True, acknowledged=DELETED)
 
@@ -218,18 +218,18 @@ def _asked(sent: Iterable[tuple[str, Any]]) -> Mapping[str, Any]:
 
 def _marked(
     mark: Callable[[Sequence[str], NonceClaim | None], list[Job]],
-    meant: Callable[[], list[Job]],
+    jobs: list[Job],
     caller: Caller,
-    named: str,
+    again: Callable[[], list[Job]] | None,
 ) -> list[Job]:
-    """The jobs that are `meant`, marked; looked for anew where one goes that was not `named`."""
+    """The `jobs`, marked; where one went meanwhile, JobUnknown or those that are found `again`."""
     while True:
-        jobs = meant()
         try:
             return mark([job.job_id for job in jobs], caller.claim)
         except JobUnknown:
-            if named:
+            if again is None:
                 raise
+            jobs = again()
 
 
 def new_job(plan: Plan, owner: str, now: float) -> Job:

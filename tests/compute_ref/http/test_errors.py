@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -215,3 +216,13 @@ def test_a_slow_call_too_many_is_503(server: ComputeApp, consumer: Consumer, run
     assert consumer.jobs(jobId=running)[0]["stopreq"] == 0
     held[0].__exit__(None, None, None)
     assert consumer.stop(running).status_int == 200
+
+
+@pytest.mark.parametrize("call", ["stop", "delete"])
+def test_what_is_not_there_is_404_also_while_all_places_for_slow_calls_are_taken(
+    server: ComputeApp, consumer: Consumer, call: str
+) -> None:
+    with ExitStack() as held:
+        for _ in range(4):
+            held.enter_context(server.app.services.slow.place())
+        assert getattr(consumer, call)("f" * 31 + "z").status_int == 404
