@@ -192,18 +192,11 @@ def ddo_files(bench: Bench) -> None:
     profile = bench.profile
     first = [one["documentId"] for one in (profile.dataset("open"), profile.algorithm("trusted"))]
     named = (*profile.datasets.values(), *profile.algorithms.values())
-    for did in first:
-        _hides_files(bench, did)
-    for did in sorted(
-        {one["documentId"] for one in named if "documentId" in one}.difference(first)
-    ):
-        _hides_files(bench, did)
-
-
-def _hides_files(bench: Bench, did: str) -> None:
-    for service in _services(bench, did):
-        files = service.get("files", "")
-        expect(isinstance(files, str), "files that are left out or encrypted", service)
+    others = {one["documentId"] for one in named if "documentId" in one}
+    for did in dict.fromkeys((*first, *sorted(others))):
+        for service in _services(bench, did):
+            files = service.get("files", "")
+            expect(isinstance(files, str), "files that are left out or encrypted", service)
 
 
 @check("CE-BESIDE-DDO-ENDPOINT")

@@ -6,7 +6,7 @@ from typing import Final
 
 from compute_conformance.bench import Bench
 from compute_conformance.checking import check
-from compute_conformance.consumers import COMPUTE, SERVICES
+from compute_conformance.consumers import COMPUTE, RESULT, SERVICES
 from compute_conformance.exchanges import Answer, Request
 from compute_conformance.verdicts import expect, given
 
@@ -40,10 +40,10 @@ def refusals(bench: Bench) -> None:
 def preflight(bench: Bench) -> None:
     """What a browser asks before each method of compute."""
     for method in METHODS:
-        answer = asks_before(bench, method, "content-type")
+        answer = _preflight(bench, method, "content-type")
         expect(answer.status in {200, 204}, "200 or 204", answer)
         _readable(answer)
-        allowed = listed(answer, "access-control-allow-methods")
+        allowed = _listed(answer, "access-control-allow-methods")
         expect(method in SIMPLE or {method.lower(), "*"} & allowed, f"{method} allowed", allowed)
 
 
@@ -59,11 +59,17 @@ def preflight_token(bench: Bench) -> None:
     _allows(bench, "authtoken")
 
 
+@check("CE-HTTP-PREFLIGHT-RESULT")
+def preflight_of_a_download(bench: Bench) -> None:
+    """What a browser asks before a download with a token."""
+    _allows(bench, "authtoken", "GET", RESULT)
+
+
 @check("CE-HTTP-CORS-CREDENTIALS")
 def credentials(bench: Bench) -> None:
     """A request and a preflight of an origin that nobody knows."""
     asked = bench.send(_from_page(Request("GET", "/")))
-    for answer in (asked, asks_before(bench, "DELETE", "content-type")):
+    for answer in (asked, _preflight(bench, "DELETE", "content-type")):
         told = answer.headers.get("access-control-allow-credentials", "none")
         expect(told.strip().lower() != "true", "no credentials of strange pages", told)
 
@@ -77,7 +83,7 @@ def download(bench: Bench) -> None:
         expect(results, "a result", results)
         answer = bench.send(_from_page(consumer.result_request(one.started.job_id)))
         expect(answer.status == 200, "a download", answer)
-    exposed = listed(answer, "access-control-expose-headers")
+    exposed = _listed(answer, "access-control-expose-headers")
     expect({"content-disposition", "*"} & exposed, "Content-Disposition exposed", exposed)
 
 
@@ -85,19 +91,18 @@ def _from_page(request: Request) -> Request:
     return request.with_headers(Origin=PAGE)
 
 
-def asks_before(bench: Bench, method: str, headers: str, path: str = COMPUTE) -> Answer:
-    """The answer to the preflight of a browser."""
+def _preflight(bench: Bench, method: str, headers: str, path: str = COMPUTE) -> Answer:
     asked = _from_page(Request("OPTIONS", path)).with_headers(
         Access_Control_Request_Method=method, Access_Control_Request_Headers=headers
     )
     return bench.send(asked)
 
 
-def _allows(bench: Bench, header: str) -> None:
-    answer = asks_before(bench, "PUT", header)
+def _allows(bench: Bench, header: str, method: str = "PUT", path: str = COMPUTE) -> None:
+    answer = _preflight(bench, method, header, path)
     with given("a preflight that is answered"):
         expect(answer.status in {200, 204}, "200 or 204", answer)
-    allowed = listed(answer, "access-control-allow-headers")
+    allowed = _listed(answer, "access-control-allow-headers")
     expect({header, "*"} & allowed, f"{header} allowed", allowed)
 
 
@@ -106,6 +111,6 @@ def _readable(answer: Answer) -> None:
     expect(told in {"*", PAGE}, f"Access-Control-Allow-Origin: * or {PAGE}", f"{told}, {answer}")
 
 
-def listed(answer: Answer, header: str) -> set[str]:
+def _listed(answer: Answer, header: str) -> set[str]:
     """The members of a header that is a list, in small letters."""
     return {one.strip().lower() for one in answer.headers.get(header, "").split(",")}

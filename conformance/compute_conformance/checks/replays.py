@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from compute_conformance.bench import Bench, Started
 from compute_conformance.checking import check
 from compute_conformance.checks.beside import quote_of, quoted
 from compute_conformance.checks.ranges import OTHER
-from compute_conformance.checks.restart import able, again, ended
+from compute_conformance.checks.restart import Ended, able, again, ended
 from compute_conformance.checks.results import exclusively
 from compute_conformance.checks.signatures import HIDDEN
 from compute_conformance.exchanges import Request
@@ -102,18 +104,19 @@ def _valid_order(bench: Bench) -> str:
 def old_order(bench: Bench) -> None:
     """A restart with another order; somebody else then sends the one of the first run."""
     one = ended(bench)
-    dataset = {**one.said["dataset"], "transferTxId": bench.profile.order("open")}
-    with given("a restart with another order"):
-        able(one.restart(dataset=dataset)).job()
+    _reordered(one, bench.profile.order("open"))
     bench.consumer().start(dataset=one.said["dataset"]).refused()
 
 
 @check("CE-RESTART-AGREEMENT")
 def agreement(bench: Bench) -> None:
     """A restart with another order, and the agreementId of the answer."""
-    one = ended(bench)
-    order = bench.profile.order("open")
-    answer = able(one.restart(dataset={**one.said["dataset"], "transferTxId": order}))
-    with given("a restart with another order"):
-        found = answer.job().get("agreementId")
+    one, order = ended(bench), bench.profile.order("open")
+    found = _reordered(one, order).get("agreementId")
     expect(str(found).lower() == order.lower(), f"the order {order}", found)
+
+
+def _reordered(one: Ended, order: str) -> dict[str, Any]:
+    """The status object of the answer to a restart with another order."""
+    with given("a restart with another order"):
+        return able(one.restart(dataset={**one.said["dataset"], "transferTxId": order})).job()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,42 +28,11 @@ from compute_ref.testing.clock import MovedClock
 from compute_ref.testing.instant import InstantBackend
 from tests.compute_ref.jobs.fallible import FallibleDisk, least
 from tests.compute_ref.jobs.provided import Place
+from tests.compute_ref.jobs.waiting import Waited, begun
 
 DID = "did:op:" + "a" * 64
 OWNER = "0x" + "1" * 40
-TITLES = {
-    *("name", "find", "launch", "wait", "stop", "remove", "provisioning"),
-    *("collecting the outputs", "filtering the results", "storing the results"),
-    *("publishing the results", "storing the logs"),
-}
 PATIENCE = 120  # seconds of real time, after which a test gives up
-
-
-class Waited(MovedClock):
-    """Whoever waits wakes as soon as what it waits for is there, or else at its deadline."""
-
-    def wait_for(
-        self, condition: threading.Condition, ready: Callable[[], bool], until: float | None
-    ) -> bool:
-        assert until is not None
-        if not ready():
-            self.advance(until - self.ticks())
-        return bool(ready())
-
-
-class Lasting:
-    """A call that comes back once it has lasted `seconds`, on the thread that waits for it."""
-
-    def __init__(self, clock: MovedClock, function: Callable[[], Any], seconds: float) -> None:
-        self._clock, self._function = clock, function
-        self._back = clock.ticks() + seconds
-
-    @property
-    def done(self) -> bool:
-        return self._clock.ticks() >= self._back
-
-    def result(self) -> Any:
-        return self._function()
 
 
 class Watcher:
@@ -345,12 +315,7 @@ def make_turn(waiting_world: World, monkeypatch: pytest.MonkeyPatch) -> MakeTurn
 
     def made(job_id: str = "", **seconds: float) -> Turn:
         turn = waiting_world.turn(job_id or waiting_world.accept())
-
-        def begin(title: str, function: Callable[[], Any]) -> Lasting:
-            assert title in TITLES
-            return Lasting(waiting_world.clock, function, seconds.get(title, 0))
-
-        monkeypatch.setattr(turn, "begin", begin)
+        monkeypatch.setattr(turn, "begin", partial(begun, waiting_world.clock, seconds))
         return turn
 
     return made

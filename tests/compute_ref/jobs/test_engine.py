@@ -16,6 +16,7 @@ from compute_ref.plugins import hookimpl
 from compute_ref.refusals import JobUnknown
 from compute_ref.settings import Queue, Retention
 from tests.compute_ref.jobs.conftest import MakeWorld, World, launch_as_before
+from tests.compute_ref.jobs.test_shortage import none_left
 
 
 def test_a_job_passes_the_statuses_of_the_page_in_order(world: World) -> None:
@@ -261,10 +262,6 @@ def test_the_end_gives_workers_a_moment(closed_world: World) -> None:
 
 def test_a_job_that_finds_no_thread_gives_its_place_back(make_world: MakeWorld) -> None:
     world = make_world(maxJobs=1).open()
-
-    def none_left(thread: threading.Thread) -> NoReturn:
-        raise RuntimeError("can't start new thread")
-
     with pytest.MonkeyPatch.context() as short:
         short.setattr(threading.Thread, "start", none_left)
         world.submit()

@@ -9,7 +9,7 @@ import pytest
 from compute_ref.jobs.removal import remove_everywhere
 from compute_ref.plugins import run_name
 from compute_ref.refusals import JobUnknown
-from tests.compute_ref.jobs.conftest import Waited, World
+from tests.compute_ref.jobs.conftest import World
 
 
 def test_a_backend_is_not_asked_to_remove_what_was_never_launched(closed_world: World) -> None:
@@ -28,17 +28,16 @@ def test_a_job_whose_environment_is_gone_is_removed_all_the_same(closed_world: W
 
 
 def test_a_backend_that_does_not_come_back_costs_its_time_and_not_the_delete(
-    closed_world: World, caplog: pytest.LogCaptureFixture
+    waiting_world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    closed_world.clock = Waited()
-    job_id = closed_world.left_at(40)
-    closed_world.backend.tell("hang remove")
-    remove_everywhere(closed_world.house, {"local": closed_world.backend}, job_id)
+    job_id = waiting_world.left_at(40)
+    waiting_world.backend.tell("hang remove")
+    remove_everywhere(waiting_world.house, {"local": waiting_world.backend}, job_id)
     assert f"did not remove {run_name(job_id, 1)} in time" in caplog.text
     assert f"remove {run_name(job_id, 1)}" in [thread.name for thread in threading.enumerate()]
-    assert closed_world.clock.ticks() == closed_world.deadlines.backend_call
+    assert waiting_world.clock.ticks() == waiting_world.deadlines.backend_call
     with pytest.raises(JobUnknown):
-        closed_world.store.get(job_id, deleting=True)
+        waiting_world.store.get(job_id, deleting=True)
 
 
 def test_the_run_of_a_job_is_removed_from_its_backend(

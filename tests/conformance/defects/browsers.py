@@ -72,3 +72,12 @@ def with_credentials(wrong: Wrong) -> None:
 @defect("download-name-hidden", "CE-HTTP-CORS-DOWNLOAD", calls=3)
 def name_hidden(wrong: Wrong) -> None:
     wrong.patch(headers, "EXPOSED", "ETag")
+
+
+@defect("preflight-of-compute-alone", "CE-HTTP-PREFLIGHT-RESULT", kind=Kind.SHAPE)
+def preflight_of_compute(wrong: Wrong) -> None:
+    def fewer(request: webob.Request, response: webob.Response) -> None:
+        if request.method == "OPTIONS" and request.path.endswith("computeResult"):
+            response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+
+    wrong.answers(fewer)

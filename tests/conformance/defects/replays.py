@@ -17,6 +17,7 @@ from compute_ref.jobs.store import Store
 from compute_ref.refusals import Refused, SignatureInvalid
 from tests.conformance.defects import asked
 from tests.conformance.defects.defect import Kind, Wrong, defect
+from tests.conformance.defects.restart import kept
 
 # A message with fewer parts
 
@@ -69,7 +70,7 @@ def last_nonce_implied(wrong: Wrong) -> None:
 
 
 @defect("implied-nonce-not-kept", "CE-DELETE-IMPLIED-NONCE", calls=3)
-def implied_not_kept(wrong: Wrong) -> None:
+def implied_notkept(wrong: Wrong) -> None:
     usual = Callers.deleting
 
     def deleting(self: Callers, sender: Credentials, *more: Any) -> Caller:
@@ -80,7 +81,7 @@ def implied_not_kept(wrong: Wrong) -> None:
 
 
 @defect("nonce-kept-that-a-stop-does-not-sign", "CE-STOP-SHORT-NONCE", kind=Kind.SECURITY, calls=3)
-def unsigned_kept(wrong: Wrong) -> None:
+def unsignedkept(wrong: Wrong) -> None:
     usual = Callers.stopping
 
     def stopping(self: Callers, sender: Credentials, *more: Any) -> Caller:
@@ -147,12 +148,7 @@ def earlier_order_freed(wrong: Wrong) -> None:
 
 @defect("agreement-of-the-first-run", "CE-RESTART-AGREEMENT", kind=Kind.SHAPE, calls=3)
 def first_agreement(wrong: Wrong) -> None:
-    usual = Job.run_again
-
-    def run_again(self: Job, at: float, _: str) -> Job:
-        return usual(self, at, self.agreement_id)
-
-    wrong.patch(Job, "run_again", run_again)
+    kept(wrong, "agreement_id")
 
 
 @defect("one-valid-order-for-all", "CE-ORDER-QUOTED", calls=4)
@@ -162,25 +158,14 @@ def one_for_all(wrong: Wrong) -> None:
     )
 
 
-def _kept(wrong: Wrong, *names: str) -> None:
-    """Let a restart keep these fields of the job."""
-    usual = Job.run_again
-
-    def run_again(self: Job, at: float, agreement_id: str) -> Job:
-        before: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return replace(usual(self, at, agreement_id), **before)
-
-    wrong.patch(Job, "run_again", run_again)
-
-
 @defect("restart-keeps-the-reason", "CE-RESTART-REASON", kind=Kind.SHAPE, calls=3)
-def reason_kept(wrong: Wrong) -> None:
-    _kept(wrong, "finish_reason")
+def reasonkept(wrong: Wrong) -> None:
+    kept(wrong, "finish_reason")
 
 
 @defect("restart-keeps-the-exit-code", "CE-RESTART-REASON", kind=Kind.SHAPE, calls=3)
-def exit_code_kept(wrong: Wrong) -> None:
-    _kept(wrong, "exit_code")
+def exit_codekept(wrong: Wrong) -> None:
+    kept(wrong, "exit_code")
 
 
 @defect("stopped-jobs-are-over", "CE-RESTART-STOPPED", calls=5)

@@ -16,7 +16,7 @@ from compute_ref.http.parameters import body, query, query_or_body
 from compute_ref.identity.callers import Caller
 from compute_ref.jobs.model import Job
 from compute_ref.refusals import Malformed, Refused
-from tests.conformance.defects.defect import Kind, Wrong, defect
+from tests.conformance.defects.defect import Wrong, defect
 from tests.conformance.defects.restart import repeating
 
 SIGNED = {"consumerAddress", "jobId", "documentId", "nonce", "signature"}
@@ -66,15 +66,6 @@ def stop_is_strict(wrong: Wrong) -> None:
 @defect("revocation-by-query-alone", "CE-TOKEN-REVOKE-BODY", calls=2)
 def revocation_by_query(wrong: Wrong) -> None:
     wrong.patch(identities, "query_or_body", lambda req, _: query(req))
-
-
-@defect("preflight-of-compute-alone", "CE-HTTP-PREFLIGHT-RESULT", kind=Kind.SHAPE)
-def preflight_of_compute(wrong: Wrong) -> None:
-    def fewer(request: webob.Request, response: webob.Response) -> None:
-        if request.method == "OPTIONS" and request.path.endswith("computeResult"):
-            response.headers["Access-Control-Allow-Headers"] = "Content-Type"
-
-    wrong.answers(fewer)
 
 
 # Restarts
