@@ -18,7 +18,7 @@ from compute_ref_local.manner import Manner, cores_for
 from compute_ref_local.pidfds import Supervisor
 from compute_ref_local.sandbox import Sources, home
 from compute_ref_local.supervision.child import FILTER
-from compute_ref_local.supervision.durably import keep_room
+from compute_ref_local.supervision.durably import give_room_back, keep_room
 from compute_ref_local.supervision.orders import Orders
 
 PROGRAM: Final = (
@@ -85,7 +85,6 @@ def start(told: Orders, control: Control, lock: int, user_lock: int | None) -> S
     It inherits both locks. Until it has its orders whole, it starts nothing. OSError, and nothing
     of it is left, where one of this cannot be done, or where there is no room for the run's end.
     """
-    keep_room(told["exit"])
     reading, writing = os.pipe2(os.O_CLOEXEC)
     with os.fdopen(writing, "wb") as pipe:
         try:
@@ -94,10 +93,12 @@ def start(told: Orders, control: Control, lock: int, user_lock: int | None) -> S
             os.close(reading)
         supervisor = Supervisor.of(pid, told["uid"], told["group"] or None)
         try:
+            keep_room(told["exit"], pid)
             control.write_supervisor(supervisor)
         except OSError:
             pipe.close()
             os.waitpid(pid, 0)
+            give_room_back(told["exit"], pid)
             raise
         marshal.dump(dict[str, Any](**told), pipe)
     return supervisor

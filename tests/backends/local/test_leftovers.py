@@ -86,6 +86,7 @@ def test_a_run_whose_end_would_find_no_room_is_not_begun_until_there_is_room(
         full.setattr(os, "posix_fallocate", no_room)
         with pytest.raises(BackendUnavailable, match="No space"):
             place.backend.launch(run)
+    assert not list(run.folders.control.glob("exit*"))
     assert place.finish(run) == Exit(7)
 
 
@@ -106,4 +107,5 @@ def test_a_supervisor_that_the_disk_does_not_let_be_recorded_has_ended(
             place.backend.launch(run)
     (pid,) = supervisors
     assert not Path(f"/proc/{pid}").exists()
+    assert not list(run.folders.control.glob("exit*"))
     assert place.finish(run) == Exit(7)
