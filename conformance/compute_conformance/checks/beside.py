@@ -194,9 +194,10 @@ def ddo_files(bench: Bench) -> None:
     named = (*profile.datasets.values(), *profile.algorithms.values())
     others = {one["documentId"] for one in named if "documentId" in one}
     for did in dict.fromkeys((*first, *sorted(others))):
-        for service in _services(bench, did):
-            files = service.get("files", "")
-            expect(isinstance(files, str), "files that are left out or encrypted", service)
+        services = _services(bench, did)
+        hidden = [isinstance(one.get("files", ""), str) for one in services]
+        expect(all(hidden[:1]), "files that are left out or encrypted", services)
+        expect(all(hidden), "files left out or encrypted for further services too", services)
 
 
 @check("CE-BESIDE-DDO-ENDPOINT")
